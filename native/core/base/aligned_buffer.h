@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// A growable byte buffer whose start is aligned to a page, as O_DIRECT requires. Bytes appended are
+// kept; memory that was never written is not initialised unless AppendZeros asks for it.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+
+#include "base/bytes.h"
+
+namespace seglog {
+
+// One thread at a time.
+class AlignedBuffer final {
+ public:
+  AlignedBuffer() = default;
+  explicit AlignedBuffer(std::size_t capacity) { Reserve(capacity); }
+  AlignedBuffer(AlignedBuffer&&) = default;
+  AlignedBuffer& operator=(AlignedBuffer&&) = default;
+
+  std::size_t size() const { return size_; }
+  std::size_t capacity() const { return capacity_; }
+  bool empty() const { return size_ == 0; }
+  std::byte* data() { return data_.get(); }
+  ByteSpan bytes() const { return {data_.get(), size_}; }
+  MutableByteSpan mutable_bytes() { return {data_.get(), size_}; }
+
+  void Clear() { size_ = 0; }
+  void Reserve(std::size_t capacity);
+  // Makes the buffer `size` bytes long; bytes beyond the old size are undefined until written.
+  void Resize(std::size_t size);
+  void Append(ByteSpan bytes);
+  void AppendZeros(std::size_t count);
+  void PadTo(std::size_t alignment) { AppendZeros(AlignUp(size_, alignment) - size_); }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<std::byte, Free> data_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace seglog
