@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "base/bytes.h"
 
@@ -16,8 +17,17 @@ class AlignedBuffer final {
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t capacity) { Reserve(capacity); }
-  AlignedBuffer(AlignedBuffer&&) = default;
-  AlignedBuffer& operator=(AlignedBuffer&&) = default;
+  // A buffer that was moved from is empty and may be used again.
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : data_(std::move(other.data_)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    data_ = std::move(other.data_);
+    size_ = std::exchange(other.size_, 0);
+    capacity_ = std::exchange(other.capacity_, 0);
+    return *this;
+  }
 
   std::size_t size() const { return size_; }
   std::size_t capacity() const { return capacity_; }

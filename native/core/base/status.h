@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Status is how the core reports failure: a stable code, and where the operating system was involved
-// its errno, the system call and the path. Result<T> is a value or a Status. Both must be looked at.
+// Status is how the core reports failure: a stable code, and where the operating system was
+// involved its errno, the system call and the path. Result<T> is a value or a Status. Both must be
+// looked at.
 #pragma once
 
 #include <optional>
@@ -31,8 +32,8 @@ class [[nodiscard]] Status final {
   }
 
   static Status Ok() { return Status(); }
-  // A failed system call. Maps ENOSPC and EDQUOT to kNoSpace, EACCES and EPERM to kPermission, EROFS
-  // to kReadOnly, ENOENT to kNotFound, everything else to kIoError.
+  // A failed system call. Maps ENOSPC and EDQUOT to kNoSpace, EACCES and EPERM to kPermission,
+  // EROFS to kReadOnly, ENOENT to kNotFound, everything else to kIoError.
   static Status FromErrno(int error_number, const char* syscall, std::string_view path);
 
   bool ok() const { return code_ == Code::kOk; }
@@ -59,7 +60,7 @@ template <typename T>
 class [[nodiscard]] Result final {
  public:
   // Implicit on purpose, so that `return value;` and `return status;` read as what they are.
-  Result(T value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
   Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     SEGLOG_ASSERT(!status_.ok());
   }
@@ -89,9 +90,9 @@ class [[nodiscard]] Result final {
 }  // namespace seglog
 
 // Returns from the enclosing function when `expression` (a Status) is not ok.
-#define SEGLOG_RETURN_IF_ERROR(expression)                        \
-  do {                                                            \
+#define SEGLOG_RETURN_IF_ERROR(expression)                                      \
+  do {                                                                          \
     if (::seglog::Status seglog_status_ = (expression); !seglog_status_.ok()) { \
-      return seglog_status_;                                      \
-    }                                                             \
+      return seglog_status_;                                                    \
+    }                                                                           \
   } while (false)

@@ -1,30 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The catalogue snapshot: every stream and segment as of one durable commit, and where the live journal
-// begins. The same bytes are stored under two names. docs/format.md has the byte tables.
-//
-// Header, 192 bytes:
-//   Offset | Size | Field            | Meaning
-//   0      | 8    | magic            | "SEGLOGCT"
-//   8      | 4    | version          |
-//   12     | 4    | checksum         | CRC-32C of bytes 16 to the file's end, seed 0
-//   16     | 16   | log uuid         |
-//   32     | 8    | snapshot number  | rises by one with each snapshot
-//   40     | 8    | mark             | the snapshot reflects exactly the commits up to here, all durable
-//   48     | 8    | start generation | where the live journal begins
-//   56     | 8    | start commit     | number of the first block in that file
-//   64     | 8    | next LSN         | no LSN at or above it was handed out by commits up to the mark
-//   72     | 8    | highest generation | that was ever given to a file
-//   80     | 8    | log time         | microseconds
-//   88     | 8    | file bytes       | length of the whole snapshot
-//   96     | 4    | flags            | CatalogFlags
-//   100    | 4    | stream count     |
-//   104    | 8    | segment count    |
-//   112    | 80   | reserved         | 0
-// Then per stream: id u64, created u64, next sequence u64, segment count u32, key bytes u32, key
-// (zero-padded to 8), and its segments in order, each kCatalogSegmentBytes:
-//   id u64, first sequence u64, next sequence u64, end u64, destaged u64, created u64, first LSN u64,
-//   last LSN u64, first time u64, last time u64, footer offset u64 (0: not sealed), footer bytes u64,
-//   state u32, reserved u32, chain SHA-256 32.
+// The catalogue snapshot: every stream and segment as of one durable commit, and where the live
+// journal begins. The same bytes are stored under two names. Pure functions, any thread.
+// docs/format.md, "Catalogue", has the byte tables.
 #pragma once
 
 #include <cstdint>
@@ -35,18 +12,63 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "format/checksum.h"
+#include "format/segment_file.h"
 #include "hash/sha256.h"
 
 namespace seglog::format {
 
 inline constexpr std::uint64_t kCatalogMagic = 0x5443474F4C474553;  // "SEGLOGCT"
+
+// The checksum is the CRC-32C of the bytes from the log uuid to the file's end, seed 0.
+inline constexpr std::size_t kCatalogHeaderMagicOffset = 0;
+inline constexpr std::size_t kCatalogHeaderVersionOffset = 8;
+inline constexpr std::size_t kCatalogHeaderChecksumOffset = 12;
+inline constexpr std::size_t kCatalogHeaderLogUuidOffset = 16;
+inline constexpr std::size_t kCatalogHeaderSnapshotNumberOffset = 32;
+inline constexpr std::size_t kCatalogHeaderMarkOffset = 40;
+inline constexpr std::size_t kCatalogHeaderStartGenerationOffset = 48;
+inline constexpr std::size_t kCatalogHeaderStartCommitOffset = 56;
+inline constexpr std::size_t kCatalogHeaderNextLsnOffset = 64;
+inline constexpr std::size_t kCatalogHeaderHighestGenerationOffset = 72;
+inline constexpr std::size_t kCatalogHeaderLogTimeOffset = 80;
+inline constexpr std::size_t kCatalogHeaderFileBytesOffset = 88;
+inline constexpr std::size_t kCatalogHeaderFlagsOffset = 96;
+inline constexpr std::size_t kCatalogHeaderStreamCountOffset = 100;
+inline constexpr std::size_t kCatalogHeaderSegmentCountOffset = 104;
+inline constexpr std::size_t kCatalogHeaderReservedOffset = 112;
 inline constexpr std::size_t kCatalogHeaderBytes = 192;
+
+// Then per stream: these fields, the key zero-padded to 8, and the stream's segments in order.
+inline constexpr std::size_t kCatalogStreamIdOffset = 0;
+inline constexpr std::size_t kCatalogStreamCreatedOffset = 8;
+inline constexpr std::size_t kCatalogStreamNextSequenceOffset = 16;
+inline constexpr std::size_t kCatalogStreamSegmentCountOffset = 24;
+inline constexpr std::size_t kCatalogStreamKeyBytesOffset = 28;
 inline constexpr std::size_t kCatalogStreamFixedBytes = 32;
+static_assert(kCatalogStreamKeyBytesOffset + 4 == kCatalogStreamFixedBytes);
+
+inline constexpr std::size_t kCatalogSegmentIdOffset = 0;
+inline constexpr std::size_t kCatalogSegmentFirstSequenceOffset = 8;
+inline constexpr std::size_t kCatalogSegmentNextSequenceOffset = 16;
+inline constexpr std::size_t kCatalogSegmentEndOffset = 24;
+inline constexpr std::size_t kCatalogSegmentDestagedOffset = 32;
+inline constexpr std::size_t kCatalogSegmentCreatedOffset = 40;
+inline constexpr std::size_t kCatalogSegmentFirstLsnOffset = 48;
+inline constexpr std::size_t kCatalogSegmentLastLsnOffset = 56;
+inline constexpr std::size_t kCatalogSegmentFirstTimeOffset = 64;
+inline constexpr std::size_t kCatalogSegmentLastTimeOffset = 72;
+inline constexpr std::size_t kCatalogSegmentFooterPositionOffset = 80;
+inline constexpr std::size_t kCatalogSegmentFooterBytesOffset = 88;
+inline constexpr std::size_t kCatalogSegmentStateOffset = 96;
+inline constexpr std::size_t kCatalogSegmentReservedOffset = 100;
+inline constexpr std::size_t kCatalogSegmentChainSha256Offset = 104;
 inline constexpr std::size_t kCatalogSegmentBytes = 136;
+static_assert(kCatalogSegmentChainSha256Offset + 32 == kCatalogSegmentBytes);
 
 enum CatalogFlags : std::uint32_t {
   kCatalogIsClean = 1,  // written by close(): nothing was appended after it
 };
+inline constexpr std::uint32_t kCatalogFlagsKnown = 1;
 
 enum class SegmentState : std::uint32_t {
   kOpen = 1,    // the stream's last segment: frames are added
@@ -59,41 +81,49 @@ struct CatalogSegment {
   std::uint64_t first_sequence = 0;
   std::uint64_t next_sequence = 0;  // behind the last record
   std::uint64_t end = 0;            // file offset where the last frame ends
-  std::uint64_t destaged = 0;       // below this the file itself is durable; whole pages unless ended
+  std::uint64_t destaged = 0;       // below this the file is durable; whole pages while open
   std::uint64_t created_us = 0;
   std::uint64_t first_lsn = 0;  // 0 while empty, as the three below
   std::uint64_t last_lsn = 0;
   std::uint64_t first_time_us = 0;
   std::uint64_t last_time_us = 0;
-  std::uint64_t footer_offset = 0;
+  std::uint64_t footer_offset = 0;  // 0 unless sealed, as the length
   std::uint64_t footer_bytes = 0;
   SegmentState state = SegmentState::kOpen;
   hash::Sha256Digest chain_sha256{};
+
+  bool operator==(const CatalogSegment&) const = default;
 };
 
 struct CatalogStream {
   std::uint64_t id = 0;
   std::uint64_t created_us = 0;
   std::uint64_t next_sequence = 1;
-  std::string key;
-  std::vector<CatalogSegment> segments;  // by first sequence; the last one is open
+  std::string key = {};
+  std::vector<CatalogSegment> segments = {};  // by first sequence; the last one is open
+
+  bool operator==(const CatalogStream&) const = default;
 };
 
 struct Catalog {
   LogUuid log_uuid{};
-  std::uint64_t snapshot_number = 0;
-  std::uint64_t mark = 0;
-  std::uint64_t start_generation = 0;
-  std::uint64_t start_commit = 0;
-  std::uint64_t next_lsn = 1;
-  std::uint64_t highest_generation = 0;
+  std::uint64_t snapshot_number = 0;  // rises by one with each snapshot
+  std::uint64_t mark = 0;  // the snapshot reflects exactly the commits up to here, all durable
+  std::uint64_t start_generation = 0;  // where the live journal begins
+  std::uint64_t start_commit = 0;      // number of the first block in that file
+  std::uint64_t next_lsn = 1;  // no LSN at or above it was handed out by commits up to the mark
+  std::uint64_t highest_generation = 0;  // that was ever given to a file
   std::uint64_t log_time_us = 0;
   bool clean = false;
-  std::vector<CatalogStream> streams;
+  std::vector<CatalogStream> streams = {};  // no id and no key twice
+
+  bool operator==(const Catalog&) const = default;
 };
 
+// Replaces what `out` holds.
 void EncodeCatalog(const Catalog& catalog, AlignedBuffer* out);
-// kFormatUnsupported for another version, kCorrupt for anything else that is wrong.
+// `bytes` is the whole file. kFormatUnsupported for another version, kCorrupt for anything else
+// that is wrong.
 Result<Catalog> DecodeCatalog(ByteSpan bytes);
 
 }  // namespace seglog::format

@@ -22,6 +22,8 @@ struct JournalIdentity {
   LogUuid log_uuid{};
   std::uint64_t generation = 0;
   std::uint64_t salt = 0;  // random for each generation, so that no payload can hold a valid block
+
+  bool operator==(const JournalIdentity&) const = default;
 };
 
 // The CRC-32C of log uuid, generation, salt and offset (16 + 8 + 8 + 8 bytes).

@@ -1,36 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The journal's file header and its commit blocks. A block is one commit: a 96-byte header and items,
-// zero-padded to a page. Items are 8-byte aligned.
-//
-// Journal file header, one page, stored twice (at 0 and at 4096); blocks begin at 8192:
-//   Offset | Size | Field      | Meaning
-//   0      | 8    | magic      | "SEGLOGJR"
-//   8      | 4    | version    | kFormatVersion
-//   12     | 4    | checksum   | CRC-32C of bytes 16-4095, seed 0
-//   16     | 16   | log uuid   |
-//   32     | 8    | generation |
-//   40     | 8    | salt       |
-//   48     | 8    | file bytes | a multiple of a page
-//   56     | 4    | flags      | JournalFlags
-//   60     | 4036 | reserved   | 0
-//
-// Commit block header:
-//   Offset | Size | Field             | Meaning
-//   0      | 4    | magic             | "SGCB"
-//   4      | 4    | header checksum   | CRC-32C of bytes 8-95, JournalSeed(block position)
-//   8      | 4    | body checksum     | CRC-32C of the body, JournalSeed(block position)
-//   12     | 4    | item count        |
-//   16     | 4    | body bytes        | a multiple of 8; the block takes 96 + body bytes, padded to a page
-//   20     | 4    | flags             | 0
-//   24     | 8    | commit            | number of this commit, dense
-//   32     | 8    | mark              | highest commit known durable when this block was issued
-//   40     | 8    | LSN limit         | no LSN at or above it was handed out before a later block
-//   48     | 8    | first LSN         | what the items' LSN differences count from
-//   56     | 8    | time              | log time in microseconds
-//   64     | 8    | generation        | of this file, in clear
-//   72     | 8    | previous generation | in the first block of a file: of the file before it, else 0
-//   80     | 8    | previous end      | and where that file's last block ends, else 0
-//   88     | 8    | reserved          | 0
+// The journal's file header and its commit blocks. A block is one commit: a 96-byte header and
+// items, zero-padded to a page. Items are 8-byte aligned. Decoders are pure functions, any thread.
+// docs/format.md, "Journal file", has the byte tables.
 #pragma once
 
 #include <array>
@@ -43,6 +14,7 @@
 #include "base/status.h"
 #include "format/checksum.h"
 #include "format/frame.h"
+#include "format/segment_file.h"
 #include "hash/sha256.h"
 
 namespace seglog::format {
@@ -54,10 +26,26 @@ enum JournalFlags : std::uint32_t {
   kJournalIsRecycled = 1,  // the file had an earlier life: bytes behind the last block may be its
 };
 
+inline constexpr std::uint32_t kJournalFlagsKnown = 1;
+
+// The header page, stored twice: at 0 and at kPageBytes. The checksum is the CRC-32C of the page
+// from the log uuid on, seed 0.
+inline constexpr std::size_t kJournalHeaderMagicOffset = 0;
+inline constexpr std::size_t kJournalHeaderVersionOffset = 8;
+inline constexpr std::size_t kJournalHeaderChecksumOffset = 12;
+inline constexpr std::size_t kJournalHeaderLogUuidOffset = 16;
+inline constexpr std::size_t kJournalHeaderGenerationOffset = 32;
+inline constexpr std::size_t kJournalHeaderSaltOffset = 40;
+inline constexpr std::size_t kJournalHeaderFileBytesOffset = 48;
+inline constexpr std::size_t kJournalHeaderFlagsOffset = 56;
+inline constexpr std::size_t kJournalHeaderReservedOffset = 60;  // zeros to the page's end
+
 struct JournalHeader {
-  JournalIdentity identity;
-  std::uint64_t file_bytes = 0;
+  JournalIdentity identity = {};  // generation 1 or more
+  std::uint64_t file_bytes = 0;   // whole pages: both headers and at least one block
   std::uint32_t flags = 0;
+
+  bool operator==(const JournalHeader&) const = default;
 };
 
 // Writes one page.
@@ -66,29 +54,34 @@ void EncodeJournalHeader(const JournalHeader& header, MutableByteSpan out);
 Result<JournalHeader> DecodeJournalHeader(ByteSpan page);
 
 inline constexpr std::uint32_t kCommitMagic = 0x42434753;  // "SGCB"
+// Both checksums are CRC-32C with JournalSeed of the block's position: the header's covers the
+// header from the body checksum on, the body's covers the body without the padding to a page.
 inline constexpr std::size_t kCommitMagicOffset = 0;
 inline constexpr std::size_t kCommitHeaderChecksumOffset = 4;
 inline constexpr std::size_t kCommitBodyChecksumOffset = 8;
 inline constexpr std::size_t kCommitItemCountOffset = 12;
-inline constexpr std::size_t kCommitBodyBytesOffset = 16;
-inline constexpr std::size_t kCommitFlagsOffset = 20;
+inline constexpr std::size_t kCommitBodyBytesOffset = 16;  // items, a multiple of 8
+inline constexpr std::size_t kCommitFlagsOffset = 20;      // 0, reserved
 inline constexpr std::size_t kCommitNumberOffset = 24;
 inline constexpr std::size_t kCommitMarkOffset = 32;
 inline constexpr std::size_t kCommitLsnLimitOffset = 40;
-inline constexpr std::size_t kCommitFirstLsnOffset = 48;
+inline constexpr std::size_t kCommitFirstLsnOffset = 48;  // items' LSN differences count from it
 inline constexpr std::size_t kCommitTimeOffset = 56;
-inline constexpr std::size_t kCommitGenerationOffset = 64;
+inline constexpr std::size_t kCommitGenerationOffset = 64;  // of this file, in clear
 inline constexpr std::size_t kCommitPreviousGenerationOffset = 72;
 inline constexpr std::size_t kCommitPreviousEndOffset = 80;
-inline constexpr std::size_t kCommitReservedOffset = 88;
+inline constexpr std::size_t kCommitReservedOffset = 88;  // 0
 inline constexpr std::size_t kCommitHeaderBytes = 96;
+inline constexpr std::uint32_t kCommitBodyBytesLimit = 0x40000000;
+static_assert(kCommitReservedOffset + 8 == kCommitHeaderBytes);
 
 struct CommitHeader {
-  std::uint64_t commit = 0;
-  std::uint64_t mark = 0;
-  std::uint64_t lsn_limit = 0;
+  std::uint64_t commit = 0;     // number of this commit, dense, from 1
+  std::uint64_t mark = 0;       // highest commit known durable when this one was issued; below it
+  std::uint64_t lsn_limit = 0;  // no LSN at or above it was handed out before a later block
   std::uint64_t first_lsn = 0;
   std::uint64_t time_us = 0;
+  // In the first block of a file, the file before it and where that file's last block ends. Else 0.
   std::uint64_t previous_generation = 0;
   std::uint64_t previous_end = 0;
   std::uint32_t item_count = 0;
@@ -97,10 +90,20 @@ struct CommitHeader {
   std::uint64_t block_bytes() const {
     return AlignUp<std::uint64_t>(kCommitHeaderBytes + std::uint64_t{body_bytes}, kPageBytes);
   }
+  bool operator==(const CommitHeader&) const = default;
 };
 
-// Items begin with 8 bytes: kind u8, flags u8, small u16 (record count of a frame, else 0), bytes u32
-// (what follows these 8, without the zero padding to 8). docs/format.md has each item's fields.
+// Items begin with 8 bytes. `bytes` is what follows these 8, without the zero padding to 8. Offsets
+// of fields are counted from the item's start.
+inline constexpr std::size_t kItemKindOffset = 0;
+inline constexpr std::size_t kItemFlagsOffset = 1;        // 0 but in frames
+inline constexpr std::size_t kItemRecordCountOffset = 2;  // 0 but in frames
+inline constexpr std::size_t kItemBytesOffset = 4;
+inline constexpr std::size_t kItemHeaderBytes = 8;
+inline constexpr std::size_t kItemAlignment = 8;
+// Of the smallest item, a stream's creation; bounds the item count of a block.
+inline constexpr std::size_t kItemStoredBytesMin = 32;
+
 enum class ItemKind : std::uint8_t {
   kFrame = 1,         // a frame, its header shortened to what the block does not say already
   kBytes = 2,         // bytes of a segment carried forward, verbatim
@@ -110,8 +113,17 @@ enum class ItemKind : std::uint8_t {
   kSealed = 6,        // a segment's footer is durable
 };
 
-// stream u64, segment u64, segment offset in units of 8 u32, LSN difference u32, first sequence u64,
-// then the frame's body. The item's flags are the frame's. 40 bytes before the body.
+// The frame's body follows the fixed fields; its header is shortened to them. The item's flags and
+// record count are the frame's. The segment offset is u32 in units of 8.
+inline constexpr std::size_t kFrameItemStreamIdOffset = 8;
+inline constexpr std::size_t kFrameItemSegmentIdOffset = 16;
+inline constexpr std::size_t kFrameItemSegmentOffset = 24;
+inline constexpr std::size_t kFrameItemLsnDifferenceOffset = 28;  // first LSN - the block's
+inline constexpr std::size_t kFrameItemFirstSequenceOffset = 32;
+inline constexpr std::size_t kFrameItemFixedBytes = 32;
+static_assert(kFrameItemFirstSequenceOffset + 8 == kItemHeaderBytes + kFrameItemFixedBytes);
+static_assert(kFrameItemFixedBytes + kFrameBodyBytesLimit < kCommitBodyBytesLimit);
+
 struct FrameItem {
   std::uint64_t stream_id = 0;
   std::uint64_t segment_id = 0;
@@ -120,32 +132,49 @@ struct FrameItem {
   std::uint64_t first_sequence = 0;
   std::uint32_t record_count = 0;
   std::uint16_t flags = 0;
-  ByteSpan body;
+  ByteSpan body = {};
 
   // What lies in the segment before the body, given the block's time.
   FrameHeader Header(std::uint64_t time_us) const;
 };
-inline constexpr std::size_t kItemHeaderBytes = 8;
-inline constexpr std::size_t kFrameItemFixedBytes = 32;
-static_assert(kItemHeaderBytes + kFrameItemFixedBytes == 40);
-inline constexpr std::uint64_t kSegmentBytesLimit = std::uint64_t{1} << 35;  // u32 units of 8
 
-// stream u64, segment u64, segment offset u64, bytes.
+// The bytes, at least one, follow the fixed fields.
+inline constexpr std::size_t kBytesItemStreamIdOffset = 8;
+inline constexpr std::size_t kBytesItemSegmentIdOffset = 16;
+inline constexpr std::size_t kBytesItemSegmentOffset = 24;
+inline constexpr std::size_t kBytesItemFixedBytes = 24;
+static_assert(kBytesItemSegmentOffset + 8 == kItemHeaderBytes + kBytesItemFixedBytes);
+
 struct BytesItem {
   std::uint64_t stream_id = 0;
   std::uint64_t segment_id = 0;
   std::uint64_t segment_offset = 0;
-  ByteSpan bytes;
+  ByteSpan bytes = {};
 };
 
-// stream u64, time u64, key.
+// The key follows the fixed fields.
+inline constexpr std::size_t kCreateStreamItemStreamIdOffset = 8;
+inline constexpr std::size_t kCreateStreamItemTimeOffset = 16;
+inline constexpr std::size_t kCreateStreamItemFixedBytes = 16;
+static_assert(kCreateStreamItemTimeOffset + 8 == kItemHeaderBytes + kCreateStreamItemFixedBytes);
+static_assert(kItemStoredBytesMin ==
+              AlignUp(kItemHeaderBytes + kCreateStreamItemFixedBytes + 1, kItemAlignment));
+
 struct CreateStreamItem {
   std::uint64_t stream_id = 0;
   std::uint64_t time_us = 0;
-  ByteSpan key;
+  ByteSpan key = {};
 };
 
-// stream u64, old segment u64 (0: none), old end u64, new segment u64, first sequence u64, time u64.
+inline constexpr std::size_t kRotateItemStreamIdOffset = 8;
+inline constexpr std::size_t kRotateItemOldSegmentIdOffset = 16;  // 0: none
+inline constexpr std::size_t kRotateItemOldEndOffset = 24;
+inline constexpr std::size_t kRotateItemNewSegmentIdOffset = 32;
+inline constexpr std::size_t kRotateItemFirstSequenceOffset = 40;
+inline constexpr std::size_t kRotateItemTimeOffset = 48;
+inline constexpr std::size_t kRotateItemFixedBytes = 48;
+static_assert(kRotateItemTimeOffset + 8 == kItemHeaderBytes + kRotateItemFixedBytes);
+
 struct RotateItem {
   std::uint64_t stream_id = 0;
   std::uint64_t old_segment_id = 0;
@@ -153,9 +182,19 @@ struct RotateItem {
   std::uint64_t new_segment_id = 0;
   std::uint64_t first_sequence = 0;  // that the new segment's first record will have
   std::uint64_t time_us = 0;
+
+  bool operator==(const RotateItem&) const = default;
 };
 
-// stream u64, segment u64, footer offset u64, footer bytes u64, content SHA-256 32, chain SHA-256 32.
+inline constexpr std::size_t kSealedItemStreamIdOffset = 8;
+inline constexpr std::size_t kSealedItemSegmentIdOffset = 16;
+inline constexpr std::size_t kSealedItemFooterPositionOffset = 24;
+inline constexpr std::size_t kSealedItemFooterBytesOffset = 32;
+inline constexpr std::size_t kSealedItemContentSha256Offset = 40;
+inline constexpr std::size_t kSealedItemChainSha256Offset = 72;
+inline constexpr std::size_t kSealedItemFixedBytes = 96;
+static_assert(kSealedItemChainSha256Offset + 32 == kItemHeaderBytes + kSealedItemFixedBytes);
+
 struct SealedItem {
   std::uint64_t stream_id = 0;
   std::uint64_t segment_id = 0;
@@ -163,6 +202,8 @@ struct SealedItem {
   std::uint64_t footer_bytes = 0;
   hash::Sha256Digest content_sha256{};
   hash::Sha256Digest chain_sha256{};
+
+  bool operator==(const SealedItem&) const = default;
 };
 
 using Item = std::variant<FrameItem, BytesItem, CreateStreamItem, RotateItem, SealedItem>;
@@ -177,6 +218,7 @@ class CommitBlockBuilder final {
   void Add(const BytesItem& item);
   // A frame whose body is built in place: call BeginFrame, append the body to buffer(), EndFrame.
   // `item.body` is ignored; EndFrame takes the final fields and the body's bytes since BeginFrame.
+  // `item.first_lsn` is not below the block's, nor 2^32 or more above it.
   void BeginFrame();
   void EndFrame(const FrameItem& item);
 
@@ -189,6 +231,10 @@ class CommitBlockBuilder final {
   ByteSpan Finish(CommitHeader header, const JournalIdentity& identity, std::uint64_t offset);
 
  private:
+  // Appends an item's header and room for its fixed fields and `tail`, which it copies,
+  // zero-padded. Returns the item's bytes.
+  MutableByteSpan AddItem(ItemKind kind, std::size_t fixed_bytes, ByteSpan tail);
+
   AlignedBuffer buffer_;
   std::uint64_t first_lsn_ = 0;
   std::uint32_t item_count_ = 0;
@@ -198,11 +244,14 @@ class CommitBlockBuilder final {
 // Bytes of a block that holds nothing: a mark.
 inline constexpr std::uint64_t kEmptyBlockBytes = kPageBytes;
 
-// Verifies magic, header checksum and bounds; `bytes` holds at least kCommitHeaderBytes.
-Result<CommitHeader> DecodeCommitHeader(ByteSpan bytes, const JournalIdentity& identity, std::uint64_t offset);
+// Verifies magic, header checksum, generation and bounds. kCorrupt also when `bytes` is shorter
+// than a header.
+Result<CommitHeader> DecodeCommitHeader(ByteSpan bytes, const JournalIdentity& identity,
+                                        std::uint64_t offset);
 
 // Verifies the body of a block whose header was decoded and returns its items, which borrow from
-// `block`. `block` begins with the header and holds header and body.
+// `block`. `block` begins with the header; kCorrupt when it does not hold header and body.
+// kFormatUnsupported for pointer items.
 Result<std::vector<Item>> DecodeCommitBody(const CommitHeader& header, ByteSpan block,
                                            const JournalIdentity& identity, std::uint64_t offset);
 

@@ -1,23 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A frame is what one commit added to one stream: a 64-byte header, the records, and a table of their
-// offsets when there are more than 16. Everything is 8-byte aligned and little-endian.
-//
-//   Offset | Size | Field          | Meaning
-//   0      | 4    | magic          | "SGFR"
-//   4      | 4    | checksum       | CRC-32C of bytes 8-63 and the offset table, SegmentSeed(frame position)
-//   8      | 8    | stream id      |
-//   16     | 8    | first sequence | of the first record; of the next record in a filler
-//   24     | 8    | first LSN      |
-//   32     | 8    | time           | log time in microseconds since 1970
-//   40     | 4    | record count   | 0 in a filler
-//   44     | 4    | body bytes     | records, padding and table; a multiple of 8
-//   48     | 2    | flags          | FrameFlags
-//   50     | 2    | codec          | 0: none. Others are reserved
-//   52     | 4    | reserved       | 0
-//   56     | 8    | term           | 0: none. Reserved for consensus logs
-//
-// The table, the last bytes of the body: record count entries of u16, each the offset of a record from
-// the start of the body in units of 8, zero-padded to 8 bytes.
+// A frame is what one commit added to one stream: a 64-byte header, the records, and a table of
+// their offsets when there are more than 16. Pure functions, any thread. docs/format.md, "Frame",
+// has the byte tables.
 #pragma once
 
 #include <cstdint>
@@ -39,26 +23,36 @@ enum FrameFlags : std::uint16_t {
 inline constexpr std::uint16_t kFrameFlagsKnown = 7;
 
 inline constexpr std::uint32_t kFrameMagic = 0x52464753;  // "SGFR"
+// The checksum is the CRC-32C of the header behind it (stream id to term) and of the offset table
+// with its padding, seeded with SegmentSeed of the frame's position. Records have their own.
 inline constexpr std::size_t kFrameMagicOffset = 0;
 inline constexpr std::size_t kFrameChecksumOffset = 4;
 inline constexpr std::size_t kFrameStreamIdOffset = 8;
-inline constexpr std::size_t kFrameFirstSequenceOffset = 16;
+inline constexpr std::size_t kFrameFirstSequenceOffset = 16;  // filler: of the next record
 inline constexpr std::size_t kFrameFirstLsnOffset = 24;
 inline constexpr std::size_t kFrameTimeOffset = 32;
-inline constexpr std::size_t kFrameRecordCountOffset = 40;
-inline constexpr std::size_t kFrameBodyBytesOffset = 44;
+inline constexpr std::size_t kFrameRecordCountOffset = 40;  // 0 in a filler, else 1 to 65,535
+inline constexpr std::size_t kFrameBodyBytesOffset = 44;    // records, table and padding
 inline constexpr std::size_t kFrameFlagsOffset = 48;
-inline constexpr std::size_t kFrameCodecOffset = 50;
+inline constexpr std::size_t kFrameCodecOffset = 50;  // 0: none. Others are reserved
 inline constexpr std::size_t kFrameReservedOffset = 52;
-inline constexpr std::size_t kFrameTermOffset = 56;
+inline constexpr std::size_t kFrameTermOffset = 56;  // 0. Reserved for consensus logs
 inline constexpr std::size_t kFrameHeaderBytes = 64;
 inline constexpr std::size_t kFrameAlignment = 8;
 inline constexpr std::uint32_t kFrameTableThreshold = 16;  // more records than this: a table
 inline constexpr std::size_t kFrameBytesMaxDefault = 64 * 1024;
-// A frame of more than one record never has a larger body than this: table entries are u16 units of 8.
+// The table, the last bytes of the body: for each record the offset of its first byte from the
+// body's start, u16 in units of 8, then zeros to a multiple of 8.
+inline constexpr std::size_t kFrameTableEntryBytes = 2;
+// A frame of more than one record never has a larger body than this, so that entries fit in u16.
 inline constexpr std::size_t kFrameBytesLimit = 512 * 1024;
-inline constexpr std::uint32_t kFrameBodyBytesLimit = 0x10000000;  // one record, largest payload
+inline constexpr std::uint32_t kFrameBodyBytesLimit = 0x10000000;  // of a single record's frame
+inline constexpr std::uint32_t kFrameRecordCountMax = 0xFFFF;
 static_assert(kFrameBytesLimit / kRecordAlignment <= 0x10000);
+// A frame within its limit cannot hold more records than an item of the journal can count.
+static_assert(kFrameBytesLimit / (kRecordHeaderBytes + kFrameTableEntryBytes) <=
+              kFrameRecordCountMax);
+static_assert(kFrameTableThreshold < kFrameRecordCountMax);
 static_assert(kFrameTermOffset + 8 == kFrameHeaderBytes);
 
 struct FrameHeader {
@@ -75,6 +69,12 @@ struct FrameHeader {
   bool has_table() const { return (flags & kFrameHasOffsetTable) != 0; }
   std::uint64_t next_sequence() const { return first_sequence + record_count; }
   std::uint64_t total_bytes() const { return kFrameHeaderBytes + std::uint64_t{body_bytes}; }
+  // The offset table with its padding, 0 without one. Records end where it begins.
+  std::size_t table_bytes() const {
+    return has_table() ? AlignUp(record_count * kFrameTableEntryBytes, kFrameAlignment) : 0;
+  }
+  std::size_t records_bytes() const { return body_bytes - table_bytes(); }
+  bool operator==(const FrameHeader&) const = default;
 };
 
 // Builds a frame's body record by record, as the committer does. Reusable; one thread at a time.
@@ -96,27 +96,34 @@ class FrameBodyBuilder final {
   std::uint64_t body_offset_ = 0;
   bool with_lsn_differences_ = false;
   AlignedBuffer* out_ = nullptr;
-  std::size_t body_start_ = 0;  // in *out_
-  std::vector<std::uint32_t> offsets_;  // of each record from the body's start, in units of 8
+  std::size_t body_start_ = 0;          // in *out_
+  std::vector<std::uint16_t> offsets_;  // of each record from the body's start, in units of 8
 };
 
 // Writes the 64 bytes of the header, checksum included. `body` is needed for the table in it.
 void EncodeFrameHeader(const FrameHeader& header, ByteSpan body, std::uint64_t segment_id,
                        std::uint64_t segment_offset, MutableByteSpan out);
 
-// Checks magic, bounds, flags and that reserved fields are zero; not the checksum (the table may not
-// have been read yet). `bytes` holds at least kFrameHeaderBytes.
+// What every frame header obeys wherever it comes from (a segment, or an item of the journal): body
+// size and record count against their limits and each other, flags, sequences that do not overflow.
+Status CheckFrameBounds(const FrameHeader& header);
+
+// Checks magic, bounds, flags and that reserved fields are zero; not the checksum (the table may
+// not have been read yet). kCorrupt also when `bytes` is shorter than a header.
 Result<FrameHeader> DecodeFrameHeader(ByteSpan bytes);
 
-// Decodes the header and verifies its checksum. `bytes` begins with the frame and holds all of it.
-Result<FrameHeader> VerifyFrame(ByteSpan bytes, std::uint64_t segment_id, std::uint64_t segment_offset);
+// Decodes the header and verifies its checksum, and that a filler's body is zeros. `bytes` begins
+// with the frame; kCorrupt when it does not hold all of it. Records are verified by DecodeRecord.
+Result<FrameHeader> VerifyFrame(ByteSpan bytes, std::uint64_t segment_id,
+                                std::uint64_t segment_offset);
 
-// Where record `index` of a verified frame begins, from the start of the body. Uses the table where
-// there is one and walks the lengths otherwise. kCorrupt when the frame contradicts itself.
+// Where record `index` (below record_count) of a verified frame begins, from the start of the body.
+// Uses the table where there is one and walks the lengths otherwise. kCorrupt when the frame
+// contradicts itself. The record itself is not verified; DecodeRecord does that, position included.
 Result<std::size_t> RecordOffset(const FrameHeader& header, ByteSpan body, std::uint32_t index);
 
-// A filler frame of exactly `total_bytes` (>= kFrameHeaderBytes, a multiple of 8): its body is zeros.
-FrameHeader FillerHeader(std::uint64_t stream_id, std::uint64_t next_sequence, std::uint64_t next_lsn,
-                         std::uint64_t time_us, std::size_t total_bytes);
+// A filler frame of exactly `total_bytes` (>= kFrameHeaderBytes, a multiple of 8): zeros as body.
+FrameHeader FillerHeader(std::uint64_t stream_id, std::uint64_t next_sequence,
+                         std::uint64_t next_lsn, std::uint64_t time_us, std::size_t total_bytes);
 
 }  // namespace seglog::format

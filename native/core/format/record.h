@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A record as it lies in a frame: an 8-byte header, then the payload, zero-padded to 8 bytes.
-//
-//   Offset | Size | Field
-//   0      | 4    | checksum: CRC-32C of bytes 4 to the payload's end, seeded with SegmentSeed(position)
-//   4      | 4    | bits 0-27 payload bytes; bits 28-30 kind; bit 31 set when user headers come first
-//   8      | n    | payload: [LSN difference, varint, when the frame's flag says so]
-//          |      |          [user header bytes, varint, and that many bytes, when bit 31 is set]  data
+// A record as it lies in a frame: an 8-byte header, then the payload, zero-padded to 8 bytes. Pure
+// functions, any thread. docs/format.md, "Record", has the byte table and the payload's parts.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +18,8 @@ enum class RecordKind : std::uint8_t {
   kOperation = 4,
 };
 
+// The checksum is the CRC-32C of the bytes from the length to the payload's end (not the padding),
+// seeded with SegmentSeed of the record's position. The length holds payload bytes, kind and a bit.
 inline constexpr std::size_t kRecordChecksumOffset = 0;
 inline constexpr std::size_t kRecordLengthOffset = 4;
 inline constexpr std::size_t kRecordHeaderBytes = 8;
@@ -31,27 +28,30 @@ inline constexpr unsigned kRecordKindShift = 28;
 inline constexpr std::uint32_t kRecordPayloadBytesMask = (1u << kRecordKindShift) - 1;
 inline constexpr std::uint32_t kRecordKindMask = 0x7u << kRecordKindShift;
 inline constexpr std::uint32_t kRecordHasUserHeaders = 1u << 31;
+// A varint of 64 bits (unsigned LEB128, shortest form) takes at most this.
+inline constexpr std::size_t kVarintBytesMax = 10;
 inline constexpr std::size_t kUserHeaderBytesMax = 64 * 1024;
 inline constexpr std::size_t kKeyBytesMax = 1024;
 // What recordBytesMax may be set to at most; the payload's other parts fit beside it.
 inline constexpr std::size_t kRecordDataBytesLimit = 128u * 1024 * 1024;
-static_assert(kRecordDataBytesLimit + kUserHeaderBytesMax + 32 <= kRecordPayloadBytesMask);
+static_assert(kRecordDataBytesLimit + kUserHeaderBytesMax + 2 * kVarintBytesMax <=
+              kRecordPayloadBytesMask);
 
 // A record to be written. The spans borrow.
 struct RecordInput {
   RecordKind kind = RecordKind::kData;
-  ByteSpan user_headers;  // empty: none
-  ByteSpan data;
-  // The record's LSN minus the LSN of the one before it in the frame (first record: 0). Stored only in
-  // frames with kFrameHasLsnDifferences.
+  ByteSpan user_headers = {};  // empty: none
+  ByteSpan data = {};
+  // The record's LSN minus the LSN of the one before it in the frame (first record: 0). Stored only
+  // in frames with kFrameHasLsnDifferences.
   std::uint64_t lsn_difference = 0;
 };
 
 // A record that was read. The spans borrow from the bytes that were decoded.
 struct RecordView {
   RecordKind kind = RecordKind::kData;
-  ByteSpan user_headers;
-  ByteSpan data;
+  ByteSpan user_headers = {};
+  ByteSpan data = {};
   std::uint64_t lsn_difference = 1;  // as above; 1 in frames without stored differences
   std::size_t stored_bytes = 0;      // header, payload and padding: where the next record begins
 };
@@ -63,8 +63,8 @@ std::size_t RecordStoredBytes(const RecordInput& record, bool with_lsn_differenc
 void AppendRecord(const RecordInput& record, bool with_lsn_difference, std::uint64_t segment_id,
                   std::uint64_t segment_offset, AlignedBuffer* out);
 
-// Decodes and verifies the record at the start of `bytes`. kCorrupt: bad checksum, unknown kind, or a
-// length beyond `bytes`.
+// Decodes and verifies the record at the start of `bytes`. kCorrupt: bad checksum, unknown kind, or
+// a length beyond `bytes`.
 Result<RecordView> DecodeRecord(ByteSpan bytes, bool with_lsn_difference, std::uint64_t segment_id,
                                 std::uint64_t segment_offset);
 

@@ -1,43 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A segment file: one page of header, frames, and once sealed a footer that begins on a page of its own.
-//
-// Header page:
-//   Offset | Size | Field            | Meaning
-//   0      | 8    | magic            | "SEGLOGSG"
-//   8      | 4    | version          |
-//   12     | 4    | checksum         | CRC-32C of bytes 16-4095, seed 0
-//   16     | 16   | log uuid         |
-//   32     | 8    | segment id       |
-//   40     | 8    | stream id        | 0 in a segment that several streams share (reserved)
-//   48     | 8    | first sequence   |
-//   56     | 8    | created          | log time in microseconds
-//   64     | 8    | previous segment | id of the stream's segment before this one, 0 if none
-//   72     | 4    | key bytes        |
-//   76     | 4    | flags            | 0; 1 is reserved for shared segments
-//   80     | ...  | key              | then zeros
-//
-// Footer (fixed part, then index entries, then zeros to 16 bytes before the file's end, then trailer):
-//   0      | 8    | magic            | "SEGLOGFT"
-//   8      | 4    | version          |
-//   12     | 4    | checksum         | CRC-32C of bytes 16 to the last index entry, SegmentSeed(footer position)
-//   16     | 8    | segment id       |
-//   24     | 8    | stream id        |
-//   32     | 8    | data end         | offset where the last frame ends; what follows up to the footer is zero
-//   40     | 8    | record count     |
-//   48     | 8    | first sequence   |
-//   56     | 8    | last sequence    | first sequence - 1 when the segment is empty
-//   64     | 8    | first LSN        | 0 when empty
-//   72     | 8    | last LSN         |
-//   80     | 8    | first time       |
-//   88     | 8    | last time        |
-//   96     | 32   | content SHA-256  | of file bytes 0 to data end
-//   128    | 32   | previous chain   | chain SHA-256 of the segment before, zeros if none
-//   160    | 32   | chain SHA-256    | SHA-256 of previous chain and content SHA-256
-//   192    | 4    | entry count      |
-//   196    | 4    | reserved         | 0
-//   200    | 32 n | index entries    | sequence u64, LSN u64, time u64, frame offset u64: the first frame, and
-//          |      |                  | then each that begins kIndexStrideBytes or more behind the last one listed
-// Trailer, the file's last 16 bytes: footer offset u64, "SEGLOGFT".
+// A segment file: one page of header, frames, and once sealed a footer that begins on a page of its
+// own and a trailer that finds it. Pure functions, any thread. docs/format.md, "Segment file", has
+// the byte tables.
 #pragma once
 
 #include <cstdint>
@@ -55,29 +19,91 @@ namespace seglog::format {
 inline constexpr std::uint64_t kSegmentMagic = 0x4753474F4C474553;  // "SEGLOGSG"
 inline constexpr std::uint64_t kFooterMagic = 0x5446474F4C474553;   // "SEGLOGFT"
 inline constexpr std::uint64_t kSegmentDataOffset = kPageBytes;     // the first frame lies here
-inline constexpr std::size_t kFooterFixedBytes = 200;
-inline constexpr std::size_t kFooterTrailerBytes = 16;
-inline constexpr std::size_t kIndexEntryBytes = 32;
-inline constexpr std::uint64_t kIndexStrideBytes = 64 * 1024;
+// No frame ends beyond this: items of the journal hold a frame's offset as u32 in units of 8.
+inline constexpr std::uint64_t kSegmentBytesLimit = std::uint64_t{1} << 35;
+
+// The header page. The checksum is the CRC-32C of the page from the log uuid on, seed 0.
+inline constexpr std::size_t kSegmentHeaderMagicOffset = 0;
+inline constexpr std::size_t kSegmentHeaderVersionOffset = 8;
+inline constexpr std::size_t kSegmentHeaderChecksumOffset = 12;
+inline constexpr std::size_t kSegmentHeaderLogUuidOffset = 16;
+inline constexpr std::size_t kSegmentHeaderSegmentIdOffset = 32;
+inline constexpr std::size_t kSegmentHeaderStreamIdOffset = 40;
+inline constexpr std::size_t kSegmentHeaderFirstSequenceOffset = 48;
+inline constexpr std::size_t kSegmentHeaderCreatedOffset = 56;
+inline constexpr std::size_t kSegmentHeaderPreviousSegmentOffset = 64;  // 0: none
+inline constexpr std::size_t kSegmentHeaderKeyBytesOffset = 72;
+inline constexpr std::size_t kSegmentHeaderFlagsOffset = 76;  // 0; 1 is reserved: shared segment
+inline constexpr std::size_t kSegmentHeaderKeyOffset = 80;    // zeros behind it
 
 struct SegmentHeader {
   LogUuid log_uuid{};
-  std::uint64_t segment_id = 0;
+  std::uint64_t segment_id = 0;  // 1 or more, as the stream id and the first sequence
   std::uint64_t stream_id = 0;
   std::uint64_t first_sequence = 0;
   std::uint64_t created_us = 0;
   std::uint64_t previous_segment_id = 0;
-  std::string key;
+  std::string key = {};
+
+  bool operator==(const SegmentHeader&) const = default;
 };
 
+// Writes one page.
 void EncodeSegmentHeader(const SegmentHeader& header, MutableByteSpan page);
+// kFormatUnsupported for another version, kCorrupt for anything else that is wrong.
 Result<SegmentHeader> DecodeSegmentHeader(ByteSpan page);
+
+// The footer's fixed part; index entries follow it, then zeros up to the trailer. The checksum is
+// the CRC-32C of the bytes from the segment id to the last entry, SegmentSeed of the footer's
+// position.
+inline constexpr std::size_t kFooterMagicOffset = 0;
+inline constexpr std::size_t kFooterVersionOffset = 8;
+inline constexpr std::size_t kFooterChecksumOffset = 12;
+inline constexpr std::size_t kFooterSegmentIdOffset = 16;
+inline constexpr std::size_t kFooterStreamIdOffset = 24;
+inline constexpr std::size_t kFooterDataEndOffset = 32;  // zeros from here to the footer
+inline constexpr std::size_t kFooterRecordCountOffset = 40;
+inline constexpr std::size_t kFooterFirstSequenceOffset = 48;
+inline constexpr std::size_t kFooterLastSequenceOffset = 56;  // empty: first sequence - 1
+inline constexpr std::size_t kFooterFirstLsnOffset = 64;      // empty: 0, as the three below
+inline constexpr std::size_t kFooterLastLsnOffset = 72;
+inline constexpr std::size_t kFooterFirstTimeOffset = 80;
+inline constexpr std::size_t kFooterLastTimeOffset = 88;
+inline constexpr std::size_t kFooterContentSha256Offset = 96;   // of file bytes 0 to data end
+inline constexpr std::size_t kFooterPreviousChainOffset = 128;  // zeros: no segment before
+inline constexpr std::size_t kFooterChainSha256Offset = 160;
+inline constexpr std::size_t kFooterEntryCountOffset = 192;
+inline constexpr std::size_t kFooterReservedOffset = 196;
+inline constexpr std::size_t kFooterFixedBytes = 200;
+static_assert(kFooterReservedOffset + 4 == kFooterFixedBytes);
+
+inline constexpr std::size_t kIndexEntrySequenceOffset = 0;
+inline constexpr std::size_t kIndexEntryLsnOffset = 8;
+inline constexpr std::size_t kIndexEntryTimeOffset = 16;
+inline constexpr std::size_t kIndexEntryFrameOffset = 24;
+inline constexpr std::size_t kIndexEntryBytes = 32;
+static_assert(kIndexEntryFrameOffset + 8 == kIndexEntryBytes);
+// An entry for the segment's first frame, then for each frame that begins this much or more behind
+// the last one listed. A filler counts as a frame; its entry tells what the next record has.
+inline constexpr std::uint64_t kIndexStrideBytes = 64 * 1024;
+// Of footer and trailer: entries as the stride allows, for the longest segment, fit.
+inline constexpr std::uint64_t kFooterBytesLimit = 32 * 1024 * 1024;
+static_assert(kSegmentBytesLimit / kIndexStrideBytes * kIndexEntryBytes + kPageBytes <=
+              kFooterBytesLimit);
+
+// The trailer: the file's last bytes.
+inline constexpr std::size_t kTrailerFooterPositionOffset = 0;
+inline constexpr std::size_t kTrailerMagicOffset = 8;
+inline constexpr std::size_t kFooterTrailerBytes = 16;
+static_assert(kTrailerMagicOffset + 8 == kFooterTrailerBytes);
 
 struct IndexEntry {
   std::uint64_t sequence = 0;
   std::uint64_t lsn = 0;
   std::uint64_t time_us = 0;
   std::uint64_t offset = 0;
+
+  bool operator==(const IndexEntry&) const = default;
 };
 
 struct SegmentFooter {
@@ -94,18 +120,29 @@ struct SegmentFooter {
   hash::Sha256Digest content_sha256{};
   hash::Sha256Digest previous_chain_sha256{};
   hash::Sha256Digest chain_sha256{};
-  std::vector<IndexEntry> index;
+  std::vector<IndexEntry> index = {};
+
+  bool operator==(const SegmentFooter&) const = default;
 };
 
 // Where the footer of a segment whose frames end at `data_end` begins: the next page, or `data_end`
 // itself when it lies on one.
 std::uint64_t FooterOffset(std::uint64_t data_end);
-hash::Sha256Digest ChainSha256(const hash::Sha256Digest& previous_chain, const hash::Sha256Digest& content);
+// Whether a footer of a segment within its limits can lie there: whole pages behind the header
+// page.
+bool IsFooterRange(std::uint64_t footer_offset, std::uint64_t footer_bytes);
+// What footer and trailer take on disk, padded to a page.
+std::uint64_t FooterBytes(std::size_t entry_count);
+// The SHA-256 of the previous segment's chain digest and this segment's content digest.
+hash::Sha256Digest ChainSha256(const hash::Sha256Digest& previous_chain,
+                               const hash::Sha256Digest& content);
 
 // Appends footer and trailer to `out`, a multiple of a page in all.
 void EncodeFooter(const SegmentFooter& footer, AlignedBuffer* out);
-// `bytes` begins at the footer and ends with the file.
-Result<SegmentFooter> DecodeFooter(ByteSpan bytes, std::uint64_t segment_id, std::uint64_t footer_offset);
+// `bytes` begins at the footer and ends with the file. kFormatUnsupported for another version,
+// kCorrupt for anything else that is wrong. The chain digest is not recomputed.
+Result<SegmentFooter> DecodeFooter(ByteSpan bytes, std::uint64_t segment_id,
+                                   std::uint64_t footer_offset);
 // The footer's offset, from the file's last 16 bytes; for reading a sealed file alone.
 Result<std::uint64_t> DecodeFooterTrailer(ByteSpan last_bytes);
 

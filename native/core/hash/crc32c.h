@@ -9,8 +9,8 @@
 
 namespace seglog::hash {
 
-// The checksum of `bytes` appended to what `seed` is the checksum of: Crc32c(Crc32c(0, a), b) equals
-// Crc32c(0, a + b). Seed 0 is the plain CRC-32C. Any thread.
+// The checksum of `bytes` appended to what `seed` is the checksum of: Crc32c(Crc32c(0, a), b)
+// equals Crc32c(0, a + b). Seed 0 is the plain CRC-32C. Any thread.
 std::uint32_t Crc32c(std::uint32_t seed, ByteSpan bytes);
 
 // "sse4.2", "armv8" or "portable": for stats() and the benchmarks.

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+export { type ErrorCode, SeglogError } from './errors.js';
+export type { Headers, HeadersInput } from './headers.js';
+export type { Log } from './log.js';
+export { openLog } from './open.js';
+export type { CreateMode, Durability, OpenOptions, ResolvedOptions } from './options.js';
+export type { LsnReader, RecordBatchReader, RecordReader } from './reader.js';
+export type { LogRecord, RecordBatch, RecordKind } from './record.js';
+export type { Damage, LsnRange, RecoveryReport, RecoveryStatus, TornTail } from './report.js';
+export type { Stream } from './stream.js';
+export type {
+  AppendOptions,
+  AppendResult,
+  BatchOptions,
+  BatchRecord,
+  BatchResult,
+  IngestOptions,
+  Key,
+  LogReadOptions,
+  LogStats,
+  ReadOptions,
+  StreamInfo,
+  WaitOptions,
+} from './types.js';

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// Keys name streams: 1 to 1,024 bytes, given as a string or as bytes. The bytes count, so that 'a' and
+// Uint8Array.of(97) are one key.
+
+import { isUtf8 } from 'node:buffer';
+import { expectedMessage, toBytes } from './check.js';
+
+/** The name of a stream as it comes back: a string, or a `Buffer` where the bytes are not UTF-8. */
+export type Key = string | Buffer;
+
+/** A key has at most this many bytes. */
+export const KEY_BYTES_MAX = 1024;
+
+/** The bytes of a key. Throws TypeError and RangeError. */
+export function keyBytes(key: unknown): Uint8Array {
+  const bytes = toBytes(key, 'key');
+  if (bytes.length === 0 || bytes.length > KEY_BYTES_MAX) {
+    throw new RangeError(expectedMessage(`1 to ${KEY_BYTES_MAX} bytes`, 'key', key));
+  }
+  return bytes;
+}
+
+/** The key that `bytes` are. */
+export function keyOf(bytes: Uint8Array): Key {
+  const buffer = Buffer.from(bytes);
+  return isUtf8(buffer) ? buffer.toString('utf8') : buffer;
+}

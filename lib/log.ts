@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// An open log.
+
+import { append, appendBatch, ingest, withSignal } from './append.js';
+import { checkOptions, toBytes } from './check.js';
+import type { Engine } from './engine.js';
+import { keyOf } from './key.js';
+import type { ResolvedOptions } from './options.js';
+import { type LsnReader, MergeReader } from './reader.js';
+import type { Damage, RecoveryReport } from './report.js';
+import { checkWaitOptions, Stream } from './stream.js';
+import type {
+  AppendOptions,
+  AppendResult,
+  BatchOptions,
+  BatchRecord,
+  BatchResult,
+  IngestOptions,
+  LogReadOptions,
+  LogStats,
+  StreamInfo,
+  WaitOptions,
+} from './types.js';
+
+/**
+ * An open log. Made by `openLog`. Close it: `close()` flushes, and while a log is open its memory is not given back.
+ * An open log alone does not keep the process alive; a promise that is pending does.
+ *
+ * The first write or sync that fails stops the log for writing: everything that waits and every later append rejects
+ * with FAILED or with the cause's code, reads go on, and reopening recovers.
+ */
+export class Log implements AsyncDisposable {
+  /** What opening found and did. */
+  readonly recovery: RecoveryReport;
+  readonly #engine: Engine;
+  #closed: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(engine: Engine, recovery: RecoveryReport) {
+    this.#engine = engine;
+    this.recovery = recovery;
+  }
+
+  /** All options, with what was not given filled in. */
+  get options(): ResolvedOptions {
+    return this.#engine.options;
+  }
+
+  /** Damage that reads of this log have passed over (`onCorruption: 'skip'`): the first 1,000. */
+  get damage(): readonly Damage[] {
+    return this.#engine.damage;
+  }
+
+  /** Every surviving record with an LSN up to this one is durable. 0 while there is none. */
+  get durableLsn(): number {
+    return this.#engine.durableLsn;
+  }
+
+  /**
+   * Appends one record to the stream `key` (1 to 1,024 bytes). The bytes are copied before this returns; strings are
+   * stored as UTF-8. Never throws: every failure is a rejection.
+   *
+   * Resolves as `durability` says: `'sync'` when the record survives a power cut, `'os'` when it survives a killed
+   * process, `'none'` when it is accepted. Aborting ends the wait; a record that was handed over is written
+   * all the same, one that still waits for room is not.
+   *
+   * Rejects with QUEUE_FULL, TOO_LARGE, READ_ONLY, NO_SPACE, FAILED, CLOSED, IO_ERROR; misuse with TypeError and
+   * RangeError.
+   *
+   * @example
+   * const { seq } = await log.append('orders', JSON.stringify({ id: 7 }), { headers: { type: 'created' } });
+   */
+  append(key: string | Uint8Array, data: string | Uint8Array, options?: AppendOptions): Promise<AppendResult> {
+    return append(this.#engine, key, data, options);
+  }
+
+  /**
+   * Appends records to any streams, all or none of which survive a crash. Their LSNs are consecutive. An empty batch
+   * resolves at once. Resolves and rejects as {@link Log.append} does.
+   *
+   * @example
+   * await log.appendBatch([{ key: 'orders', data: 'created' }, { key: 'stock', data: 'taken' }]);
+   */
+  appendBatch(records: readonly BatchRecord[], options?: BatchOptions): Promise<BatchResult> {
+    return appendBatch(this.#engine, records, options);
+  }
+
+  /**
+   * Appends one record without a promise, as `durability: 'none'` does: it is durable once a later `sync()` resolves.
+   * Returns false when much waits: go on after `await log.drain()`. The record is taken all the same.
+   *
+   * Throws QUEUE_FULL beyond `bufferedBytesMax`, and then the record is not taken; TOO_LARGE, READ_ONLY, NO_SPACE,
+   * FAILED, CLOSED; TypeError and RangeError.
+   *
+   * @example
+   * if (!log.ingest('clicks', line)) await log.drain();
+   */
+  ingest(key: string | Uint8Array, data: string | Uint8Array, options?: IngestOptions): boolean {
+    return ingest(this.#engine, key, data, options);
+  }
+
+  /** Resolves when there is room for `ingest` again: less waits than half of `bufferedBytesMax`. Promises no durability. Rejects with FAILED, CLOSED, IO_ERROR. */
+  async drain(options?: WaitOptions): Promise<void> {
+    const signal = checkWaitOptions(options, 'drain');
+    const { native } = this.#engine;
+    await withSignal(
+      this.#engine.request((log, token) => native.drain(log, token)),
+      signal,
+    );
+  }
+
+  /** Resolves when everything appended or ingested before the call survives a power cut. Rejects with FAILED, CLOSED, IO_ERROR. */
+  async sync(options?: WaitOptions): Promise<void> {
+    const signal = checkWaitOptions(options, 'sync');
+    const { native } = this.#engine;
+    await withSignal(
+      this.#engine.request((log, token) => native.sync(log, token)),
+      signal,
+    );
+  }
+
+  /** Resolves when every surviving record with an LSN up to `lsn` survives a power cut; syncs if it must. Rejects as `sync` does, and with RangeError for an LSN that was not given out. */
+  async waitDurable(lsn: number, options?: WaitOptions): Promise<void> {
+    const signal = checkWaitOptions(options, 'waitDurable');
+    const checked = this.#engine.checkLsn(lsn);
+    const { native } = this.#engine;
+    await withSignal(
+      this.#engine.request((log, token) => native.waitDurable(log, checked, token)),
+      signal,
+    );
+  }
+
+  /** A handle for the stream `key`, which need not exist. Throws TypeError, RangeError, CLOSED. */
+  stream(key: string | Uint8Array): Stream {
+    this.#engine.log();
+    return new Stream(this.#engine, this.#engine.refOf(key));
+  }
+
+  /**
+   * Reads the records of all streams, or of some, in the order of their LSNs, up to the last that was visible when the
+   * reading began. Fails as `stream.read` does.
+   *
+   * @example
+   * for await (const record of log.read({ fromLsn: 100 })) console.log(record.key, record.lsn);
+   */
+  read(options?: LogReadOptions): LsnReader {
+    return new MergeReader(this.#engine, options);
+  }
+
+  /** The streams that have records and whose key begins with `prefix`. Throws CLOSED, TypeError. */
+  streams(options?: { readonly prefix?: string | Uint8Array | undefined }): StreamInfo[] {
+    if (options !== undefined) checkOptions(options, ['prefix'], 'streams');
+    const prefix = toBytes(options?.prefix ?? '', 'prefix');
+    const streams = this.#engine.native.streams(this.#engine.log(), prefix);
+    return streams.map(({ handle: _, ...info }) => ({ ...info, key: keyOf(info.key) }));
+  }
+
+  /** As `stream.seal`, for the stream `key`. */
+  async seal(key: string | Uint8Array, options?: WaitOptions): Promise<void> {
+    await this.stream(key).seal(options);
+  }
+
+  /** Counters and state, as they are now. Throws CLOSED. */
+  stats(): LogStats {
+    return this.#engine.stats();
+  }
+
+  /** Goes on at once after a full disk, where room was made. Without it the log notices by itself, later. Throws CLOSED. */
+  resume(): void {
+    this.#engine.native.resume(this.#engine.log());
+  }
+
+  /**
+   * Refuses further calls, makes everything accepted durable, and closes the files. Idempotent: every call
+   * settles as the first one does. Rejects with why the log had failed; it is closed all the same.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#engine.close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// The addon and its shape, which native/binding/log_functions.h documents. Nothing else loads it, and nothing else
+// in lib/ asserts a type.
+
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { type Failure, SeglogError } from './errors.js';
+
+/** The External of an open log. */
+export interface NativeLog {
+  readonly external: unique symbol;
+}
+
+export interface NativeDamage {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly what: string;
+  readonly key?: Buffer;
+  readonly firstSeq: number | undefined;
+  readonly lastSeq: number | undefined;
+  readonly firstLsn: number | undefined;
+  readonly lastLsn: number | undefined;
+}
+
+export interface NativeRecovery {
+  readonly status: 'new' | 'clean' | 'recovered' | 'torn-tail' | 'corrupt';
+  readonly durationUs: number;
+  readonly journalFiles: number;
+  readonly journalBytesRead: number;
+  readonly streams: number;
+  readonly segments: number;
+  readonly recordsReplayed: number;
+  readonly pendingBytes: number;
+  readonly commitsAccepted: number;
+  readonly lastCommit: number;
+  readonly durableCommit: number;
+  readonly lastLsn: number;
+  readonly nextLsn: number;
+  readonly tornFile: string;
+  readonly tornOffset: number;
+  readonly tornBytes: number;
+  readonly voidCommits: number;
+  readonly voidFirstLsn: number;
+  readonly voidLastLsn: number;
+  readonly mayHaveBeenAcknowledged: boolean;
+  readonly lostFirstLsn: number;
+  readonly lostLastLsn: number;
+  readonly damage: readonly NativeDamage[];
+  readonly changes: readonly string[];
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+export interface NativeStats {
+  readonly commits: number;
+  readonly syncs: number;
+  readonly markBlocks: number;
+  readonly records: number;
+  readonly journalBytesWritten: number;
+  readonly segmentBytesWritten: number;
+  readonly checkpoints: number;
+  readonly carriedBytes: number;
+  readonly segmentsSealed: number;
+  readonly journalLiveBytes: number;
+  readonly pendingBytes: number;
+  readonly waitingBytes: number;
+  readonly waitingRequests: number;
+  readonly openSegments: number;
+  readonly streams: number;
+  readonly durableLsn: number;
+  readonly nextLsn: number;
+  readonly generation: number;
+  readonly commit: number;
+  readonly durableCommit: number;
+  readonly noSpace: boolean;
+  readonly failed: boolean;
+  readonly writeMethod: string;
+  readonly checksumMethod: string;
+}
+
+export interface NativeStreamInfo {
+  readonly key: Buffer;
+  readonly id: string;
+  readonly handle: number;
+  readonly firstSeq: number;
+  readonly nextSeq: number;
+  readonly bytes: number;
+  readonly segments: number;
+  readonly lastLsn: number;
+  readonly lastTimeUs: number;
+  readonly createdUs: number;
+}
+
+export interface NativeReadResult {
+  readonly token: number;
+  readonly failure: Failure | undefined;
+  readonly slab: Buffer;
+  readonly columns: Float64Array;
+  readonly firstSeq: number;
+  readonly nextSeq: number;
+  readonly atEnd: boolean;
+  readonly damage: readonly NativeDamage[];
+}
+
+/** `completions` is [token, ok, first LSN, count, sequence…]…; `failures` has those that are not ok. */
+export type Deliver = (
+  completions: Float64Array,
+  failures: readonly { readonly token: number; readonly failure: Failure }[],
+  reads: readonly NativeReadResult[],
+) => void;
+
+export interface NativeAddon {
+  readonly constants: {
+    readonly optionNames: readonly string[];
+    readonly optionDefaults: Float64Array;
+    readonly durabilities: readonly string[];
+    readonly createModes: readonly string[];
+    readonly recordKinds: readonly string[];
+  };
+  open(
+    directory: string,
+    createMode: number,
+    readOnly: boolean,
+    skipCorruption: boolean,
+    direct: boolean,
+    optionValues: Float64Array,
+    lockOwner: string,
+    token: number,
+    deliver: Deliver,
+  ): NativeLog;
+  release(log: NativeLog): void;
+  recovery(log: NativeLog): NativeRecovery;
+  stats(log: NativeLog): NativeStats;
+  durableLsn(log: NativeLog): number;
+  handleOf(log: NativeLog, key: Uint8Array): number;
+  describe(log: NativeLog, stream: number): NativeStreamInfo | undefined;
+  streams(log: NativeLog, prefix: Uint8Array): NativeStreamInfo[];
+  append(
+    log: NativeLog,
+    stream: number,
+    data: Uint8Array,
+    headers: Uint8Array | undefined,
+    durability: number,
+    token: number,
+  ): Failure | undefined;
+  appendBatch(
+    log: NativeLog,
+    bytes: Uint8Array,
+    layout: Float64Array,
+    durability: number,
+    token: number,
+  ): Failure | undefined;
+  sync(log: NativeLog, token: number): void;
+  waitDurable(log: NativeLog, lsn: number, token: number): void;
+  drain(log: NativeLog, token: number): void;
+  seal(log: NativeLog, stream: number, token: number): void;
+  resume(log: NativeLog): void;
+  close(log: NativeLog, token: number): void;
+  read(
+    log: NativeLog,
+    stream: number,
+    fromSeq: number,
+    toSeq: number,
+    fromLsn: number,
+    bytesMax: number,
+    accepted: boolean,
+    skipCorruption: boolean,
+    token: number,
+  ): void;
+}
+
+let loaded: NativeAddon | undefined;
+
+/** The addon, loaded when it is first needed, so that importing the package works on every platform. */
+export function loadNative(): NativeAddon {
+  if (loaded !== undefined) return loaded;
+  if (process.platform === 'win32') {
+    throw new SeglogError(
+      'UNSUPPORTED',
+      'seglog does not run on Windows: its guarantees are neither built nor tested there',
+    );
+  }
+  const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => NativeAddon;
+  loaded = load(fileURLToPath(new URL('..', import.meta.url)));
+  return loaded;
+}

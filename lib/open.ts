@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Opening a log.
+
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { checkOptions, expectedMessage } from './check.js';
+import { Engine } from './engine.js';
+import { type Failure, toError } from './errors.js';
+import { Log } from './log.js';
+import { loadNative } from './native.js';
+import { type OpenOptions, resolveOptions } from './options.js';
+import { toRecoveryReport } from './report.js';
+
+/**
+ * Opens the log in a directory, makes it where there is none, and recovers it where it was not closed. Resolves when
+ * everything that was acknowledged can be read and the log takes appends; `log.recovery` says what was found and done.
+ * Opening reads the catalogue and the live journal, not the log.
+ *
+ * Rejects with LOCKED (another writer), CORRUPT (acknowledged bytes are damaged; `error.report` says where, nothing was
+ * changed), NOT_FOUND, EXISTS, NOT_A_LOG, FORMAT_UNSUPPORTED, PERMISSION, NO_SPACE, READ_ONLY, IO_ERROR, UNSUPPORTED
+ * (Windows); with TypeError and RangeError for options that are unknown or out of range.
+ *
+ * @example
+ * import { openLog } from 'seglog';
+ * const log = await openLog('data/log');
+ * await log.append('orders', 'first');
+ * await log.close();
+ */
+export async function openLog(directory: string | URL, options: OpenOptions = {}): Promise<Log> {
+  const path = directoryPath(directory);
+  if (typeof options !== 'object' || options === null) checkOptions(options, [], 'openLog');
+  const native = loadNative();
+  const resolved = resolveOptions(options, native.constants);
+  let settle: (failure: Failure | undefined) => void = () => {};
+  const opened = new Promise<Failure | undefined>((done) => {
+    settle = done;
+  });
+  const engine = new Engine(native, path, resolved, lockOwner(), (failure) => settle(failure));
+  const failure = await opened;
+  if (failure === undefined) return new Log(engine, toRecoveryReport(engine.recovery()));
+  const report = failure.code === 'CORRUPT' ? toRecoveryReport(engine.recovery()) : undefined;
+  engine.release();
+  throw toError(failure, report);
+}
+
+function directoryPath(directory: unknown): string {
+  if (directory instanceof URL) return fileURLToPath(directory);
+  if (typeof directory !== 'string')
+    throw new TypeError(expectedMessage('a path or a file URL', 'directory', directory));
+  if (directory === '' || directory.includes('\0')) {
+    throw new TypeError(expectedMessage('a path that is not empty and has no null bytes', 'directory', directory));
+  }
+  return resolve(directory);
+}
+
+// Others see it in the message of LOCKED.
+function lockOwner(): string {
+  const started = new Date(Date.now() - process.uptime() * 1000).toISOString();
+  return `process ${process.pid} on ${hostname()}, started ${started}`;
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// A stream of an open log: the records of one key. A handle, so that no call looks the key up.
+
+import { append, appendBatch, ingest, withSignal } from './append.js';
+import { checkInteger, checkOptions, checkSignal, expectedMessage } from './check.js';
+import type { Engine, StreamRef } from './engine.js';
+import type { HeadersInput } from './headers.js';
+import type { Key } from './key.js';
+import { BatchReader, batchRequest, type RecordBatchReader, type RecordReader, StreamReader } from './reader.js';
+import type { LogRecord } from './record.js';
+import type {
+  AppendOptions,
+  AppendResult,
+  BatchOptions,
+  BatchResult,
+  IngestOptions,
+  ReadOptions,
+  StreamInfo,
+  WaitOptions,
+} from './types.js';
+
+/** A stream. Made by `log.stream(key)`; valid while the log is open. The stream exists once it has a record. */
+export class Stream {
+  readonly #engine: Engine;
+  readonly #ref: StreamRef;
+
+  /** @internal */
+  constructor(engine: Engine, ref: StreamRef) {
+    this.#engine = engine;
+    this.#ref = ref;
+  }
+
+  /** The key: a string, or a `Buffer` where its bytes are not UTF-8. */
+  get key(): Key {
+    return this.#ref.key;
+  }
+
+  /** As `log.append`, to this stream. */
+  append(data: string | Uint8Array, options?: AppendOptions): Promise<AppendResult> {
+    return append(this.#engine, this.#ref, data, options);
+  }
+
+  /** As `log.appendBatch`, all to this stream. */
+  appendBatch(
+    records: readonly { readonly data: string | Uint8Array; readonly headers?: HeadersInput | undefined }[],
+    options?: BatchOptions,
+  ): Promise<BatchResult> {
+    if (!Array.isArray(records)) return Promise.reject(new TypeError(expectedMessage('an array', 'records', records)));
+    return appendBatch(
+      this.#engine,
+      records.map((record) => ({ ...record, key: this.#ref.key })),
+      options,
+    );
+  }
+
+  /** As `log.ingest`, to this stream. */
+  ingest(data: string | Uint8Array, options?: IngestOptions): boolean {
+    return ingest(this.#engine, this.#ref, data, options);
+  }
+
+  /**
+   * Reads records in order. Leaving the loop early releases the reader. The loop ends at the last record that is
+   * visible when the reader gets there.
+   *
+   * Rejects with CORRUPT where stored bytes fail their checksum, IO_ERROR, CLOSED. Throws TypeError and RangeError.
+   */
+  read(options?: ReadOptions): RecordReader {
+    return new StreamReader(this.#batches(options));
+  }
+
+  /**
+   * Reads batches of records, each a synchronous iterable: several times as fast as {@link Stream.read}.
+   * Fails as that does.
+   */
+  readBatches(options?: ReadOptions): RecordBatchReader {
+    return this.#batches(options);
+  }
+
+  /** The record with that sequence, or undefined where there is none (yet, or any more). Fails as `read` does. */
+  async get(seq: number, options?: WaitOptions): Promise<LogRecord | undefined> {
+    checkInteger(seq, 'seq', 1);
+    const reader = this.#batches({ ...options, from: seq, to: seq, batchBytes: 1 });
+    const batch = (await reader.next()).value;
+    return batch?.at(0);
+  }
+
+  /** The records from `first` to `last`, both included, as far as they are there. Fails as `read` does. */
+  async getRange(first: number, last: number, options?: WaitOptions): Promise<LogRecord[]> {
+    checkInteger(first, 'first', 1);
+    checkInteger(last, 'last', 0);
+    const records: LogRecord[] = [];
+    for await (const batch of this.#batches({ ...options, from: first, to: last })) records.push(...batch);
+    return records;
+  }
+
+  /**
+   * Ends the stream's segment, so that the next record begins another. The footer is written in the background.
+   * Resolves when the end is durable. Rejects with NOT_FOUND, READ_ONLY, CLOSED, FAILED.
+   */
+  async seal(options?: WaitOptions): Promise<void> {
+    const signal = checkWaitOptions(options, 'seal');
+    const { native } = this.#engine;
+    await withSignal(
+      this.#engine.request((log, token) => native.seal(log, this.#ref.handle, token)),
+      signal,
+    );
+  }
+
+  /** The stream as it is now, or undefined while it has no records. Throws CLOSED. */
+  info(): StreamInfo | undefined {
+    const info = this.#engine.native.describe(this.#engine.log(), this.#ref.handle);
+    if (info === undefined) return undefined;
+    const { handle: _, ...rest } = info;
+    return { ...rest, key: this.#ref.key };
+  }
+
+  #batches(options: ReadOptions | undefined): BatchReader {
+    this.#engine.log();
+    return new BatchReader(this.#engine, this.#ref, batchRequest(this.#ref, options));
+  }
+}
+
+/** The signal of options that have nothing else. */
+export function checkWaitOptions(options: WaitOptions | undefined, name: string): AbortSignal | undefined {
+  if (options === undefined) return undefined;
+  checkOptions(options, ['signal'], name);
+  checkSignal(options.signal, 'signal');
+  options.signal?.throwIfAborted();
+  return options.signal;
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include "log_functions.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "log_handle.h"
+
+namespace seglog::binding {
+namespace {
+
+constexpr std::size_t kLayoutColumns = 5;
+
+log::StreamHandle ToStream(const Napi::Value& value) {
+  return static_cast<log::StreamHandle>(ToUint64(value));
+}
+
+log::Durability ToDurability(const Napi::Value& value) {
+  return static_cast<log::Durability>(ToUint64(value));
+}
+
+Napi::Value SubmitAppend(const Napi::CallbackInfo& info, std::span<const log::AppendInput> records,
+                         log::Durability durability, log::Token token) {
+  LogHandle& handle = LogHandle::Of(info[0]);
+  const Status status = handle.log().Append(records, durability, token);
+  if (status.ok()) handle.Expect(token);
+  return FailureOf(info.Env(), status);
+}
+
+// The log, when an answer to `token` will be due.
+log::Log& Expecting(const Napi::CallbackInfo& info, log::Token token) {
+  LogHandle& handle = LogHandle::Of(info[0]);
+  handle.Expect(token);
+  return handle.log();
+}
+
+}  // namespace
+
+Napi::Value OpenLog(const Napi::CallbackInfo& info) {
+  log::Options options = OptionsOf(info[5].As<Napi::Float64Array>());
+  options.create = static_cast<log::CreateMode>(ToUint64(info[1]));
+  options.read_only = info[2].As<Napi::Boolean>();
+  options.skip_corruption = info[3].As<Napi::Boolean>();
+  options.direct = info[4].As<Napi::Boolean>();
+  return LogHandle::Open(info[8].As<Napi::Function>(), info[0].As<Napi::String>(), options,
+                         info[6].As<Napi::String>(), ToUint64(info[7]));
+}
+
+Napi::Value ReleaseLog(const Napi::CallbackInfo& info) {
+  LogHandle::Of(info[0]).Release();
+  return info.Env().Undefined();
+}
+
+Napi::Value GetRecovery(const Napi::CallbackInfo& info) {
+  return RecoveryOf(info.Env(), LogHandle::Of(info[0]).log().recovery());
+}
+
+Napi::Value GetStats(const Napi::CallbackInfo& info) {
+  return StatsOf(info.Env(), LogHandle::Of(info[0]).log().GetStats());
+}
+
+Napi::Value GetDurableLsn(const Napi::CallbackInfo& info) {
+  return ToNumber(info.Env(), LogHandle::Of(info[0]).log().DurableLsn());
+}
+
+Napi::Value HandleOf(const Napi::CallbackInfo& info) {
+  log::Log& log = LogHandle::Of(info[0]).log();
+  return ToNumber(info.Env(), log.HandleOf(AsText(ToSpan(info[1]))));
+}
+
+Napi::Value Describe(const Napi::CallbackInfo& info) {
+  const Result<log::StreamInfo> described =
+      LogHandle::Of(info[0]).log().Describe(ToStream(info[1]));
+  if (described.ok()) return StreamInfoOf(info.Env(), described.value());
+  SEGLOG_ASSERT(described.status().code() == Code::kNotFound);
+  return info.Env().Undefined();
+}
+
+Napi::Value Streams(const Napi::CallbackInfo& info) {
+  const std::vector<log::StreamInfo> streams =
+      LogHandle::Of(info[0]).log().Streams(AsText(ToSpan(info[1])));
+  Napi::Array array = Napi::Array::New(info.Env(), streams.size());
+  for (std::uint32_t index = 0; index < streams.size(); ++index) {
+    const Napi::HandleScope scope(info.Env());  // there may be 100,000
+    array.Set(index, StreamInfoOf(info.Env(), streams[index]));
+  }
+  return array;
+}
+
+Napi::Value Append(const Napi::CallbackInfo& info) {
+  const log::AppendInput record = {.stream = ToStream(info[1]),
+                                   .kind = format::RecordKind::kData,
+                                   .user_headers = ToSpan(info[3]),
+                                   .data = ToSpan(info[2])};
+  return SubmitAppend(info, {&record, 1}, ToDurability(info[4]), ToUint64(info[5]));
+}
+
+Napi::Value AppendBatch(const Napi::CallbackInfo& info) {
+  const ByteSpan bytes = ToSpan(info[1]);
+  const Napi::Float64Array layout = info[2].As<Napi::Float64Array>();
+  SEGLOG_ASSERT(layout.ElementLength() % kLayoutColumns == 0);
+  const auto column = [&](std::size_t at) { return static_cast<std::size_t>(layout[at]); };
+  std::vector<log::AppendInput> records(layout.ElementLength() / kLayoutColumns);
+  std::size_t at = 0;
+  for (log::AppendInput& record : records) {
+    record.stream = static_cast<log::StreamHandle>(layout[at]);
+    record.user_headers = bytes.subspan(column(at + 1), column(at + 2));
+    record.data = bytes.subspan(column(at + 3), column(at + 4));
+    at += kLayoutColumns;
+  }
+  return SubmitAppend(info, records, ToDurability(info[3]), ToUint64(info[4]));
+}
+
+Napi::Value Sync(const Napi::CallbackInfo& info) {
+  const log::Token token = ToUint64(info[1]);
+  Expecting(info, token).Sync(token);
+  return info.Env().Undefined();
+}
+
+Napi::Value WaitDurable(const Napi::CallbackInfo& info) {
+  const log::Token token = ToUint64(info[2]);
+  Expecting(info, token).WaitDurable(ToUint64(info[1]), token);
+  return info.Env().Undefined();
+}
+
+Napi::Value Drain(const Napi::CallbackInfo& info) {
+  const log::Token token = ToUint64(info[1]);
+  Expecting(info, token).Drain(token);
+  return info.Env().Undefined();
+}
+
+Napi::Value Seal(const Napi::CallbackInfo& info) {
+  const log::Token token = ToUint64(info[2]);
+  Expecting(info, token).Seal(ToStream(info[1]), token);
+  return info.Env().Undefined();
+}
+
+Napi::Value Resume(const Napi::CallbackInfo& info) {
+  LogHandle::Of(info[0]).log().Resume();
+  return info.Env().Undefined();
+}
+
+Napi::Value Close(const Napi::CallbackInfo& info) {
+  const log::Token token = ToUint64(info[1]);
+  Expecting(info, token).Close(token);
+  return info.Env().Undefined();
+}
+
+Napi::Value Read(const Napi::CallbackInfo& info) {
+  const log::ReadRequest request = {.stream = ToStream(info[1]),
+                                    .from_sequence = ToUint64(info[2]),
+                                    .to_sequence = ToUint64(info[3]),
+                                    .from_lsn = ToUint64(info[4]),
+                                    .bytes_max = static_cast<std::size_t>(ToUint64(info[5])),
+                                    .accepted = info[6].As<Napi::Boolean>(),
+                                    .skip_corruption = info[7].As<Napi::Boolean>()};
+  const log::Token token = ToUint64(info[8]);
+  Expecting(info, token).Read(request, token);
+  return info.Env().Undefined();
+}
+
+}  // namespace seglog::binding

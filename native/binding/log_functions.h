@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// The functions that lib/native.ts sees, each: convert, call the core, convert back. Arguments were
+// validated by TypeScript. The first is the External of an open log; a token is a number that JavaScript
+// chose, above 0 (0: no answer wanted), and that comes back with the answer. What is refused at once is
+// returned as a failure object, and then no answer follows. Bytes are copied before a call returns.
+#pragma once
+
+#include "convert.h"
+
+namespace seglog::binding {
+
+// open(directory, createMode, readOnly, skipCorruption, direct, optionValues, lockOwner, token,
+//      deliver) → External
+Napi::Value OpenLog(const Napi::CallbackInfo& info);
+Napi::Value ReleaseLog(const Napi::CallbackInfo& info);   // (log)
+Napi::Value GetRecovery(const Napi::CallbackInfo& info);  // (log) → report
+Napi::Value GetStats(const Napi::CallbackInfo& info);     // (log) → numbers by name
+Napi::Value GetDurableLsn(const Napi::CallbackInfo& info);
+
+Napi::Value HandleOf(const Napi::CallbackInfo& info);  // (log, key) → stream
+Napi::Value Describe(const Napi::CallbackInfo& info);  // (log, stream) → info or undefined
+Napi::Value Streams(const Napi::CallbackInfo& info);   // (log, prefix) → [info]
+
+// (log, stream, data, headers or undefined, durability, token) → failure or undefined
+Napi::Value Append(const Napi::CallbackInfo& info);
+// (log, bytes, layout, durability, token) → failure or undefined. The layout has 5 numbers per record:
+// stream, offset and length of headers, offset and length of data in `bytes`.
+Napi::Value AppendBatch(const Napi::CallbackInfo& info);
+
+Napi::Value Sync(const Napi::CallbackInfo& info);         // (log, token)
+Napi::Value WaitDurable(const Napi::CallbackInfo& info);  // (log, lsn, token)
+Napi::Value Drain(const Napi::CallbackInfo& info);        // (log, token)
+Napi::Value Seal(const Napi::CallbackInfo& info);         // (log, stream, token)
+Napi::Value Resume(const Napi::CallbackInfo& info);       // (log)
+Napi::Value Close(const Napi::CallbackInfo& info);        // (log, token)
+// (log, stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, skipCorruption, token)
+Napi::Value Read(const Napi::CallbackInfo& info);
+
+}  // namespace seglog::binding

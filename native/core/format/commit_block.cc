@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: MIT
+#include "format/commit_block.h"
+
+#include <limits>
+
+#include "format/codec.h"
+#include "hash/crc32c.h"
+
+namespace seglog::format {
+namespace {
+
+static_assert(kJournalHeaderLogUuidOffset == kFileChecksummedOffset);
+static_assert(kCommitHeaderBytes % kItemAlignment == 0);
+
+std::uint32_t PageChecksum(ByteSpan page) {
+  return hash::Crc32c(0, page.subspan(kFileChecksummedOffset, kPageBytes - kFileChecksummedOffset));
+}
+
+std::uint32_t HeaderChecksum(ByteSpan block, std::uint32_t seed) {
+  return hash::Crc32c(seed, block.subspan(kCommitBodyChecksumOffset,
+                                          kCommitHeaderBytes - kCommitBodyChecksumOffset));
+}
+
+Status CheckJournalBounds(const JournalHeader& header) {
+  if (header.identity.generation == 0) return Corrupt("journal header: generation 0");
+  if (header.file_bytes < kJournalBlocksOffset + kPageBytes ||
+      header.file_bytes % kPageBytes != 0) {
+    return Corrupt("journal header: bad file length");
+  }
+  if ((header.flags & ~kJournalFlagsKnown) != 0) {
+    return Corrupt("journal header: reserved field (flags)");
+  }
+  return Status::Ok();
+}
+
+Status CheckCommitBounds(const CommitHeader& header, const JournalIdentity& identity) {
+  if (header.body_bytes > kCommitBodyBytesLimit || header.body_bytes % kItemAlignment != 0) {
+    return Corrupt("commit block: bad body length");
+  }
+  if (header.item_count > header.body_bytes / kItemStoredBytesMin) {
+    return Corrupt("commit block: more items than its body can hold");
+  }
+  // A commit is not known durable before it was issued; commit 0 is what came before the first.
+  if (header.mark >= header.commit) return Corrupt("commit block: mark not below the commit");
+  if (header.previous_generation >= identity.generation) {
+    return Corrupt("commit block: previous generation not below its own");
+  }
+  const bool has_previous = header.previous_generation != 0;
+  if (has_previous != (header.previous_end != 0) || header.previous_end % kPageBytes != 0) {
+    return Corrupt("commit block: bad end of the previous file");
+  }
+  return Status::Ok();
+}
+
+void StoreCommitFields(const CommitHeader& header, std::uint64_t generation, MutableByteSpan out) {
+  StoreLittle(out, kCommitMagicOffset, kCommitMagic);
+  StoreLittle(out, kCommitItemCountOffset, header.item_count);
+  StoreLittle(out, kCommitBodyBytesOffset, header.body_bytes);
+  StoreLittle(out, kCommitFlagsOffset, std::uint32_t{0});
+  StoreLittle(out, kCommitNumberOffset, header.commit);
+  StoreLittle(out, kCommitMarkOffset, header.mark);
+  StoreLittle(out, kCommitLsnLimitOffset, header.lsn_limit);
+  StoreLittle(out, kCommitFirstLsnOffset, header.first_lsn);
+  StoreLittle(out, kCommitTimeOffset, header.time_us);
+  StoreLittle(out, kCommitGenerationOffset, generation);
+  StoreLittle(out, kCommitPreviousGenerationOffset, header.previous_generation);
+  StoreLittle(out, kCommitPreviousEndOffset, header.previous_end);
+  StoreLittle(out, kCommitReservedOffset, std::uint64_t{0});
+}
+
+CommitHeader LoadCommitFields(ByteSpan bytes) {
+  CommitHeader header;
+  header.commit = LoadLittle<std::uint64_t>(bytes, kCommitNumberOffset);
+  header.mark = LoadLittle<std::uint64_t>(bytes, kCommitMarkOffset);
+  header.lsn_limit = LoadLittle<std::uint64_t>(bytes, kCommitLsnLimitOffset);
+  header.first_lsn = LoadLittle<std::uint64_t>(bytes, kCommitFirstLsnOffset);
+  header.time_us = LoadLittle<std::uint64_t>(bytes, kCommitTimeOffset);
+  header.previous_generation = LoadLittle<std::uint64_t>(bytes, kCommitPreviousGenerationOffset);
+  header.previous_end = LoadLittle<std::uint64_t>(bytes, kCommitPreviousEndOffset);
+  header.item_count = LoadLittle<std::uint32_t>(bytes, kCommitItemCountOffset);
+  header.body_bytes = LoadLittle<std::uint32_t>(bytes, kCommitBodyBytesOffset);
+  return header;
+}
+
+void StoreItemHeader(MutableByteSpan item, ItemKind kind, std::uint16_t flags,
+                     std::uint32_t record_count, std::size_t bytes) {
+  SEGLOG_ASSERT(flags <= std::numeric_limits<std::uint8_t>::max());
+  SEGLOG_ASSERT(record_count <= std::numeric_limits<std::uint16_t>::max());
+  SEGLOG_ASSERT(bytes <= kCommitBodyBytesLimit);
+  StoreLittle(item, kItemKindOffset, static_cast<std::uint8_t>(kind));
+  StoreLittle(item, kItemFlagsOffset, static_cast<std::uint8_t>(flags));
+  StoreLittle(item, kItemRecordCountOffset, static_cast<std::uint16_t>(record_count));
+  StoreLittle(item, kItemBytesOffset, static_cast<std::uint32_t>(bytes));
+}
+
+// Whether `bytes` bytes may lie at `offset` of a segment, for items that carry segment contents.
+bool IsSegmentRange(std::uint64_t offset, std::uint64_t bytes) {
+  return offset % kFrameAlignment == 0 && offset <= kSegmentBytesLimit &&
+         bytes <= kSegmentBytesLimit - offset;
+}
+
+}  // namespace
+
+void EncodeJournalHeader(const JournalHeader& header, MutableByteSpan out) {
+  SEGLOG_ASSERT(out.size() >= kPageBytes);
+  SEGLOG_ASSERT(CheckJournalBounds(header).ok());
+  const MutableByteSpan page = out.first(kPageBytes);
+  std::fill(page.begin(), page.end(), std::byte{0});
+  StoreLittle(page, kJournalHeaderMagicOffset, kJournalMagic);
+  StoreLittle(page, kJournalHeaderVersionOffset, kFormatVersion);
+  StoreBytes(page, kJournalHeaderLogUuidOffset, header.identity.log_uuid);
+  StoreLittle(page, kJournalHeaderGenerationOffset, header.identity.generation);
+  StoreLittle(page, kJournalHeaderSaltOffset, header.identity.salt);
+  StoreLittle(page, kJournalHeaderFileBytesOffset, header.file_bytes);
+  StoreLittle(page, kJournalHeaderFlagsOffset, header.flags);
+  StoreLittle(page, kJournalHeaderChecksumOffset, PageChecksum(page));
+}
+
+Result<JournalHeader> DecodeJournalHeader(ByteSpan page) {
+  if (page.size() < kPageBytes) return Corrupt("journal header: cut short");
+  SEGLOG_RETURN_IF_ERROR(CheckFileStart(page, kJournalMagic, "journal header"));
+  if (LoadLittle<std::uint32_t>(page, kJournalHeaderChecksumOffset) != PageChecksum(page)) {
+    return Corrupt("journal header: wrong checksum");
+  }
+  if (!IsAllZero(
+          page.subspan(kJournalHeaderReservedOffset, kPageBytes - kJournalHeaderReservedOffset))) {
+    return Corrupt("journal header: reserved field");
+  }
+  JournalHeader header;
+  header.identity.log_uuid = LoadArray<16>(page, kJournalHeaderLogUuidOffset);
+  header.identity.generation = LoadLittle<std::uint64_t>(page, kJournalHeaderGenerationOffset);
+  header.identity.salt = LoadLittle<std::uint64_t>(page, kJournalHeaderSaltOffset);
+  header.file_bytes = LoadLittle<std::uint64_t>(page, kJournalHeaderFileBytesOffset);
+  header.flags = LoadLittle<std::uint32_t>(page, kJournalHeaderFlagsOffset);
+  SEGLOG_RETURN_IF_ERROR(CheckJournalBounds(header));
+  return header;
+}
+
+FrameHeader FrameItem::Header(std::uint64_t time_us) const {
+  SEGLOG_ASSERT(body.size() <= kFrameBodyBytesLimit);
+  return {.stream_id = stream_id,
+          .first_sequence = first_sequence,
+          .first_lsn = first_lsn,
+          .time_us = time_us,
+          .record_count = record_count,
+          .body_bytes = static_cast<std::uint32_t>(body.size()),
+          .flags = flags};
+}
+
+void CommitBlockBuilder::Begin(std::uint64_t first_lsn) {
+  buffer_.Clear();
+  buffer_.Resize(kCommitHeaderBytes);
+  first_lsn_ = first_lsn;
+  item_count_ = 0;
+  frame_start_ = 0;
+}
+
+void CommitBlockBuilder::Add(const CreateStreamItem& item) {
+  SEGLOG_ASSERT(!item.key.empty() && item.key.size() <= kKeyBytesMax && item.stream_id != 0);
+  const MutableByteSpan out =
+      AddItem(ItemKind::kCreateStream, kCreateStreamItemFixedBytes, item.key);
+  StoreLittle(out, kCreateStreamItemStreamIdOffset, item.stream_id);
+  StoreLittle(out, kCreateStreamItemTimeOffset, item.time_us);
+}
+
+void CommitBlockBuilder::Add(const RotateItem& item) {
+  const MutableByteSpan out = AddItem(ItemKind::kRotate, kRotateItemFixedBytes, {});
+  StoreLittle(out, kRotateItemStreamIdOffset, item.stream_id);
+  StoreLittle(out, kRotateItemOldSegmentIdOffset, item.old_segment_id);
+  StoreLittle(out, kRotateItemOldEndOffset, item.old_end);
+  StoreLittle(out, kRotateItemNewSegmentIdOffset, item.new_segment_id);
+  StoreLittle(out, kRotateItemFirstSequenceOffset, item.first_sequence);
+  StoreLittle(out, kRotateItemTimeOffset, item.time_us);
+}
+
+void CommitBlockBuilder::Add(const SealedItem& item) {
+  const MutableByteSpan out = AddItem(ItemKind::kSealed, kSealedItemFixedBytes, {});
+  StoreLittle(out, kSealedItemStreamIdOffset, item.stream_id);
+  StoreLittle(out, kSealedItemSegmentIdOffset, item.segment_id);
+  StoreLittle(out, kSealedItemFooterPositionOffset, item.footer_offset);
+  StoreLittle(out, kSealedItemFooterBytesOffset, item.footer_bytes);
+  StoreBytes(out, kSealedItemContentSha256Offset, item.content_sha256);
+  StoreBytes(out, kSealedItemChainSha256Offset, item.chain_sha256);
+}
+
+void CommitBlockBuilder::Add(const BytesItem& item) {
+  SEGLOG_ASSERT(!item.bytes.empty() && IsSegmentRange(item.segment_offset, item.bytes.size()));
+  const MutableByteSpan out = AddItem(ItemKind::kBytes, kBytesItemFixedBytes, item.bytes);
+  StoreLittle(out, kBytesItemStreamIdOffset, item.stream_id);
+  StoreLittle(out, kBytesItemSegmentIdOffset, item.segment_id);
+  StoreLittle(out, kBytesItemSegmentOffset, item.segment_offset);
+}
+
+void CommitBlockBuilder::BeginFrame() {
+  SEGLOG_ASSERT(frame_start_ == 0);
+  SEGLOG_ASSERT(buffer_.size() % kItemAlignment == 0);
+  frame_start_ = buffer_.size();
+  buffer_.Resize(frame_start_ + kItemHeaderBytes + kFrameItemFixedBytes);
+}
+
+void CommitBlockBuilder::EndFrame(const FrameItem& item) {
+  SEGLOG_ASSERT(frame_start_ != 0);
+  const MutableByteSpan out = buffer_.mutable_bytes().subspan(frame_start_);
+  FrameItem built = item;
+  built.body = out.subspan(kItemHeaderBytes + kFrameItemFixedBytes);
+  SEGLOG_ASSERT(CheckFrameBounds(built.Header(0)).ok());
+  SEGLOG_ASSERT(item.segment_offset >= kSegmentDataOffset);
+  SEGLOG_ASSERT(IsSegmentRange(item.segment_offset, kFrameHeaderBytes + built.body.size()));
+  const std::uint64_t lsn_difference = item.first_lsn - first_lsn_;
+  SEGLOG_ASSERT(item.first_lsn >= first_lsn_);
+  SEGLOG_ASSERT(lsn_difference <= std::numeric_limits<std::uint32_t>::max());
+  StoreItemHeader(out, ItemKind::kFrame, item.flags, item.record_count,
+                  out.size() - kItemHeaderBytes);
+  StoreLittle(out, kFrameItemStreamIdOffset, item.stream_id);
+  StoreLittle(out, kFrameItemSegmentIdOffset, item.segment_id);
+  StoreLittle(out, kFrameItemSegmentOffset,
+              static_cast<std::uint32_t>(item.segment_offset / kFrameAlignment));
+  StoreLittle(out, kFrameItemLsnDifferenceOffset, static_cast<std::uint32_t>(lsn_difference));
+  StoreLittle(out, kFrameItemFirstSequenceOffset, item.first_sequence);
+  frame_start_ = 0;
+  ++item_count_;
+}
+
+ByteSpan CommitBlockBuilder::Finish(CommitHeader header, const JournalIdentity& identity,
+                                    std::uint64_t offset) {
+  SEGLOG_ASSERT(frame_start_ == 0);
+  const std::size_t end = buffer_.size();
+  SEGLOG_ASSERT(end >= kCommitHeaderBytes && end - kCommitHeaderBytes <= kCommitBodyBytesLimit);
+  header.first_lsn = first_lsn_;
+  header.item_count = item_count_;
+  header.body_bytes = static_cast<std::uint32_t>(end - kCommitHeaderBytes);
+  SEGLOG_ASSERT(CheckCommitBounds(header, identity).ok());
+  buffer_.PadTo(kPageBytes);
+  const MutableByteSpan block = buffer_.mutable_bytes();
+  StoreCommitFields(header, identity.generation, block);
+  const std::uint32_t seed = JournalSeed(identity, offset);
+  StoreLittle(block, kCommitBodyChecksumOffset,
+              hash::Crc32c(seed, block.subspan(kCommitHeaderBytes, header.body_bytes)));
+  StoreLittle(block, kCommitHeaderChecksumOffset, HeaderChecksum(block, seed));
+  return block;
+}
+
+MutableByteSpan CommitBlockBuilder::AddItem(ItemKind kind, std::size_t fixed_bytes, ByteSpan tail) {
+  SEGLOG_ASSERT(frame_start_ == 0);
+  const std::size_t start = buffer_.size();
+  const std::size_t item_bytes = kItemHeaderBytes + fixed_bytes + tail.size();
+  buffer_.Resize(start + kItemHeaderBytes + fixed_bytes);
+  buffer_.Append(tail);
+  buffer_.PadTo(kItemAlignment);
+  const MutableByteSpan item = buffer_.mutable_bytes().subspan(start, item_bytes);
+  StoreItemHeader(item, kind, 0, 0, item_bytes - kItemHeaderBytes);
+  ++item_count_;
+  return item;
+}
+
+Result<CommitHeader> DecodeCommitHeader(ByteSpan bytes, const JournalIdentity& identity,
+                                        std::uint64_t offset) {
+  if (bytes.size() < kCommitHeaderBytes) return Corrupt("commit block: header cut short");
+  if (LoadLittle<std::uint32_t>(bytes, kCommitMagicOffset) != kCommitMagic) {
+    return Corrupt("commit block: wrong magic");
+  }
+  if (LoadLittle<std::uint32_t>(bytes, kCommitHeaderChecksumOffset) !=
+      HeaderChecksum(bytes, JournalSeed(identity, offset))) {
+    return Corrupt("commit block: wrong header checksum");
+  }
+  if (LoadLittle<std::uint64_t>(bytes, kCommitGenerationOffset) != identity.generation) {
+    return Corrupt("commit block: of another generation");
+  }
+  if (LoadLittle<std::uint32_t>(bytes, kCommitFlagsOffset) != 0 ||
+      LoadLittle<std::uint64_t>(bytes, kCommitReservedOffset) != 0) {
+    return Corrupt("commit block: reserved field");
+  }
+  const CommitHeader header = LoadCommitFields(bytes);
+  SEGLOG_RETURN_IF_ERROR(CheckCommitBounds(header, identity));
+  return header;
+}
+
+namespace {
+
+// One item, from its first byte to its last without padding, and what it is read against.
+struct StoredItem {
+  ByteSpan bytes;
+  std::uint64_t block_first_lsn = 0;
+
+  std::uint64_t U64(std::size_t offset) const { return LoadLittle<std::uint64_t>(bytes, offset); }
+  std::uint32_t U32(std::size_t offset) const { return LoadLittle<std::uint32_t>(bytes, offset); }
+};
+
+Status CheckFixedItem(const StoredItem& stored, std::size_t fixed_bytes, std::size_t tail_min,
+                      std::size_t tail_max) {
+  if (LoadLittle<std::uint8_t>(stored.bytes, kItemFlagsOffset) != 0 ||
+      LoadLittle<std::uint16_t>(stored.bytes, kItemRecordCountOffset) != 0) {
+    return Corrupt("item: reserved field");
+  }
+  const std::size_t rest = stored.bytes.size() - kItemHeaderBytes;
+  if (rest < fixed_bytes || rest - fixed_bytes < tail_min || rest - fixed_bytes > tail_max) {
+    return Corrupt("item: bad length");
+  }
+  return Status::Ok();
+}
+
+Status DecodeFrameItem(const StoredItem& stored, std::vector<Item>* items) {
+  constexpr std::size_t kBodyOffset = kItemHeaderBytes + kFrameItemFixedBytes;
+  if (stored.bytes.size() < kBodyOffset ||
+      stored.bytes.size() - kBodyOffset > kFrameBodyBytesLimit) {
+    return Corrupt("frame item: bad length");
+  }
+  FrameItem item;
+  item.stream_id = stored.U64(kFrameItemStreamIdOffset);
+  item.segment_id = stored.U64(kFrameItemSegmentIdOffset);
+  item.segment_offset = std::uint64_t{stored.U32(kFrameItemSegmentOffset)} * kFrameAlignment;
+  item.first_sequence = stored.U64(kFrameItemFirstSequenceOffset);
+  item.record_count = LoadLittle<std::uint16_t>(stored.bytes, kItemRecordCountOffset);
+  item.flags = LoadLittle<std::uint8_t>(stored.bytes, kItemFlagsOffset);
+  item.body = stored.bytes.subspan(kBodyOffset);
+  const std::uint32_t lsn_difference = stored.U32(kFrameItemLsnDifferenceOffset);
+  if (stored.block_first_lsn > std::numeric_limits<std::uint64_t>::max() - lsn_difference) {
+    return Corrupt("frame item: LSN out of range");
+  }
+  item.first_lsn = stored.block_first_lsn + lsn_difference;
+  if (item.segment_id == 0) return Corrupt("frame item: no segment");
+  if (item.segment_offset < kSegmentDataOffset ||
+      !IsSegmentRange(item.segment_offset, kFrameHeaderBytes + item.body.size())) {
+    return Corrupt("frame item: not inside a segment");
+  }
+  SEGLOG_RETURN_IF_ERROR(CheckFrameBounds(item.Header(0)));
+  items->emplace_back(item);
+  return Status::Ok();
+}
+
+Status DecodeBytesItem(const StoredItem& stored, std::vector<Item>* items) {
+  SEGLOG_RETURN_IF_ERROR(CheckFixedItem(stored, kBytesItemFixedBytes, 1, kCommitBodyBytesLimit));
+  const BytesItem item{.stream_id = stored.U64(kBytesItemStreamIdOffset),
+                       .segment_id = stored.U64(kBytesItemSegmentIdOffset),
+                       .segment_offset = stored.U64(kBytesItemSegmentOffset),
+                       .bytes = stored.bytes.subspan(kItemHeaderBytes + kBytesItemFixedBytes)};
+  if (item.stream_id == 0 || item.segment_id == 0) return Corrupt("bytes item: no segment");
+  if (!IsSegmentRange(item.segment_offset, item.bytes.size())) {
+    return Corrupt("bytes item: not inside a segment");
+  }
+  items->emplace_back(item);
+  return Status::Ok();
+}
+
+Status DecodeCreateStreamItem(const StoredItem& stored, std::vector<Item>* items) {
+  SEGLOG_RETURN_IF_ERROR(CheckFixedItem(stored, kCreateStreamItemFixedBytes, 1, kKeyBytesMax));
+  const CreateStreamItem item{
+      .stream_id = stored.U64(kCreateStreamItemStreamIdOffset),
+      .time_us = stored.U64(kCreateStreamItemTimeOffset),
+      .key = stored.bytes.subspan(kItemHeaderBytes + kCreateStreamItemFixedBytes)};
+  if (item.stream_id == 0) return Corrupt("stream item: reserved field (stream id 0)");
+  items->emplace_back(item);
+  return Status::Ok();
+}
+
+Status DecodeRotateItem(const StoredItem& stored, std::vector<Item>* items) {
+  SEGLOG_RETURN_IF_ERROR(CheckFixedItem(stored, kRotateItemFixedBytes, 0, 0));
+  const RotateItem item{.stream_id = stored.U64(kRotateItemStreamIdOffset),
+                        .old_segment_id = stored.U64(kRotateItemOldSegmentIdOffset),
+                        .old_end = stored.U64(kRotateItemOldEndOffset),
+                        .new_segment_id = stored.U64(kRotateItemNewSegmentIdOffset),
+                        .first_sequence = stored.U64(kRotateItemFirstSequenceOffset),
+                        .time_us = stored.U64(kRotateItemTimeOffset)};
+  if (item.stream_id == 0 || item.new_segment_id == 0 || item.first_sequence == 0 ||
+      item.new_segment_id == item.old_segment_id) {
+    return Corrupt("rotate item: bad stream, segment or sequence");
+  }
+  const bool end_is_right = item.old_segment_id == 0 ? item.old_end == 0
+                                                     : item.old_end >= kSegmentDataOffset &&
+                                                           IsSegmentRange(item.old_end, 0);
+  if (!end_is_right) return Corrupt("rotate item: not an end of a segment");
+  items->emplace_back(item);
+  return Status::Ok();
+}
+
+Status DecodeSealedItem(const StoredItem& stored, std::vector<Item>* items) {
+  SEGLOG_RETURN_IF_ERROR(CheckFixedItem(stored, kSealedItemFixedBytes, 0, 0));
+  const SealedItem item{
+      .stream_id = stored.U64(kSealedItemStreamIdOffset),
+      .segment_id = stored.U64(kSealedItemSegmentIdOffset),
+      .footer_offset = stored.U64(kSealedItemFooterPositionOffset),
+      .footer_bytes = stored.U64(kSealedItemFooterBytesOffset),
+      .content_sha256 = LoadArray<32>(stored.bytes, kSealedItemContentSha256Offset),
+      .chain_sha256 = LoadArray<32>(stored.bytes, kSealedItemChainSha256Offset)};
+  if (item.stream_id == 0 || item.segment_id == 0) return Corrupt("sealed item: no segment");
+  if (!IsFooterRange(item.footer_offset, item.footer_bytes)) {
+    return Corrupt("sealed item: the footer cannot be there");
+  }
+  items->emplace_back(item);
+  return Status::Ok();
+}
+
+Status DecodeItem(const StoredItem& stored, std::vector<Item>* items) {
+  switch (static_cast<ItemKind>(LoadLittle<std::uint8_t>(stored.bytes, kItemKindOffset))) {
+    case ItemKind::kFrame:
+      return DecodeFrameItem(stored, items);
+    case ItemKind::kBytes:
+      return DecodeBytesItem(stored, items);
+    case ItemKind::kPointer:
+      return Status(Code::kFormatUnsupported, "item: pointers are reserved");
+    case ItemKind::kCreateStream:
+      return DecodeCreateStreamItem(stored, items);
+    case ItemKind::kRotate:
+      return DecodeRotateItem(stored, items);
+    case ItemKind::kSealed:
+      return DecodeSealedItem(stored, items);
+  }
+  return Corrupt("item: unknown kind");
+}
+
+}  // namespace
+
+Result<std::vector<Item>> DecodeCommitBody(const CommitHeader& header, ByteSpan block,
+                                           const JournalIdentity& identity, std::uint64_t offset) {
+  if (block.size() < kCommitHeaderBytes || header.body_bytes > block.size() - kCommitHeaderBytes) {
+    return Corrupt("commit block: body cut short");
+  }
+  const ByteSpan body = block.subspan(kCommitHeaderBytes, header.body_bytes);
+  if (LoadLittle<std::uint32_t>(block, kCommitBodyChecksumOffset) !=
+      hash::Crc32c(JournalSeed(identity, offset), body)) {
+    return Corrupt("commit block: wrong body checksum");
+  }
+  if (header.item_count > body.size() / kItemStoredBytesMin) {
+    return Corrupt("commit block: more items than its body can hold");
+  }
+  std::vector<Item> items;
+  items.reserve(header.item_count);
+  ByteSpan rest = body;
+  while (!rest.empty()) {
+    if (rest.size() < kItemHeaderBytes) return Corrupt("item: header cut short");
+    const std::size_t bytes = LoadLittle<std::uint32_t>(rest, kItemBytesOffset);
+    if (bytes > rest.size() - kItemHeaderBytes) return Corrupt("item: beyond the body");
+    const std::size_t stored_bytes = AlignUp(kItemHeaderBytes + bytes, kItemAlignment);
+    if (stored_bytes > rest.size()) return Corrupt("item: padding beyond the body");
+    SEGLOG_RETURN_IF_ERROR(DecodeItem(
+        {.bytes = rest.first(kItemHeaderBytes + bytes), .block_first_lsn = header.first_lsn},
+        &items));
+    if (items.size() > header.item_count) return Corrupt("commit block: more items than it counts");
+    rest = rest.subspan(stored_bytes);
+  }
+  if (items.size() != header.item_count) return Corrupt("commit block: fewer items than it counts");
+  return items;
+}
+
+}  // namespace seglog::format

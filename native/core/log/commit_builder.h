@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// Builds one commit block out of requests and orders, and brings the stream table to the state after it:
+// numbers records, cuts frames, begins streams, rotates segments, adds to the bytes that are pending.
+// Works in memory only, under the state mutex, on the commit thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "format/commit_block.h"
+#include "log/state.h"
+
+namespace seglog::log {
+
+class CommitBuilder final {
+ public:
+  explicit CommitBuilder(State* state) : state_(state) {}
+
+  // `bytes_max`: what the block may take on disk.
+  void Begin(std::uint64_t time_us, std::uint64_t bytes_max);
+  bool empty() const { return block_.item_count() == 0 && parts_.empty(); }
+
+  // At most so many bytes are added to the block by the request; Fits is false when that is too many.
+  std::uint64_t BytesBound(const Request& request) const;
+  bool Fits(std::uint64_t bytes) const { return bytes_bound_ + bytes <= bytes_max_; }
+
+  // Orders come before requests: they concern bytes of earlier commits. Each returns false, and adds
+  // nothing, when it does not fit.
+  bool AddFiller(const SegmentRef& order);
+  bool AddCarried(const CarryOrder& order);
+  bool AddSealed(const format::SealedItem& item);
+
+  // Numbers the request's records. `request` is borrowed until BuildFrames. Fills in first_lsn and
+  // sequences. Returns true when the records may be shown and acknowledged before they are durable.
+  bool AddAppend(const Request& request, std::uint64_t bytes, Completion* answer);
+  // Writes what AddAppend collected: a frame or more for each stream.
+  void BuildFrames();
+  // Ends the stream's open segment; after BuildFrames. False when it does not fit.
+  bool AddSeal(StreamHandle handle);
+
+  // Writes the header and returns the block, padded, until the next Begin.
+  AlignedBuffer* Finish(const format::CommitHeader& header, const format::JournalIdentity& identity,
+                        std::uint64_t offset);
+  std::uint64_t block_bytes() const { return block_.block_bytes(); }
+  std::uint64_t time_us() const { return time_us_; }
+  std::uint64_t record_count() const { return record_count_; }
+  std::uint64_t carried_bytes() const { return carried_bytes_; }
+  // Streams whose state changed, each once since the last call.
+  void TakeTouched(std::vector<StreamHandle>* out);
+
+ private:
+  struct PartRecord {
+    const Request* request;
+    const Request::Record* record;
+    std::uint64_t lsn;
+  };
+  // One stream's records in this commit.
+  struct Part {
+    StreamHandle stream = 0;
+    std::vector<PartRecord> records;
+  };
+
+  Part& PartOf(StreamHandle handle);
+  void BuildPart(const Part& part);
+  // How many of the records make the next frame, and how many bytes it takes in the segment.
+  struct FrameCut {
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;
+  };
+  FrameCut CutFrame(std::span<const PartRecord> records, bool with_lsn_differences) const;
+  void BuildFrame(Stream* stream, std::span<const PartRecord> records, bool with_lsn_differences);
+  void Rotate(Stream* stream);
+  void BeginStream(Stream* stream);
+  void AppendPending(Stream* stream, const format::FrameItem& item);
+  bool RotationIsDue(const Segment& segment, std::uint64_t frame_bytes) const;
+  void Touch(StreamHandle handle);
+
+  State* const state_;
+  format::CommitBlockBuilder block_;
+  format::FrameBodyBuilder body_;
+  std::uint64_t time_us_ = 0;
+  std::uint64_t bytes_max_ = 0;
+  std::uint64_t bytes_bound_ = 0;  // what the block takes at most with all that was added
+  std::uint64_t record_count_ = 0;
+  std::uint64_t carried_bytes_ = 0;
+  std::vector<Part> parts_;
+  std::vector<std::uint32_t> part_of_stream_;  // by handle: index in parts_ + 1, 0 for none
+  std::vector<StreamHandle> touched_;
+};
+
+}  // namespace seglog::log

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT
+#include "log/committer.h"
+
+#include <algorithm>
+
+namespace seglog::log {
+
+StepOutcome Committer::Step() {
+  switch (phase_) {
+    case Phase::kGather:
+      return Gather();
+    case Phase::kSwitchSync:
+    case Phase::kSync:
+      return SyncJournal();
+    case Phase::kWrite:
+      return WriteBlock();
+    case Phase::kPublish:
+      return Publish();
+  }
+  SEGLOG_ASSERT(false);
+}
+
+void Committer::MoveTo(Phase phase) {
+  const bool allowed = [&] {
+    switch (phase_) {
+      case Phase::kGather:
+        return phase == Phase::kSwitchSync || phase == Phase::kWrite || phase == Phase::kSync;
+      case Phase::kSwitchSync:
+        return phase == Phase::kGather;
+      case Phase::kWrite:
+        return phase == Phase::kSync || phase == Phase::kPublish || phase == Phase::kGather;
+      case Phase::kSync:
+        return phase == Phase::kPublish || phase == Phase::kGather;
+      case Phase::kPublish:
+        return phase == Phase::kGather;
+    }
+    return false;
+  }();
+  SEGLOG_ASSERT(allowed);
+  phase_ = phase;
+}
+
+StepOutcome Committer::Gather() {
+  const std::lock_guard lock(state_->mutex);
+  for (Request& request : state_->inbox.Take()) waiting_.push_back(std::move(request));
+  if (!state_->failure.ok()) {
+    RefuseEverything(state_->failure);
+    return StepOutcome::kIdle;
+  }
+  if (state_->closing) {
+    RefuseEverything(Status(Code::kClosed, "the log is closed"));
+    if (state_->close_result.has_value()) AnswerClose(*state_->close_result);
+    return StepOutcome::kIdle;
+  }
+  CaptureIfWanted();
+  switch_bytes_ = 0;
+  builder_.Begin(state_->log_clock.Now(), state_->journal->room());
+  TakeOrders();
+  if (switch_bytes_ == 0) TakeRequests();
+  builder_.BuildFrames();
+  if (switch_bytes_ != 0 && builder_.empty()) return SwitchJournal();
+  if (builder_.empty()) return GatherNothing();
+  if (state_->capture_wanted) sync_wanted_ = true;
+  IssueBlock();
+  return StepOutcome::kProgress;
+}
+
+void Committer::TakeOrders() {
+  const auto take = [this](auto* orders, auto&& add) {
+    std::size_t taken = 0;
+    while (taken < orders->size() && add((*orders)[taken])) ++taken;
+    orders->erase(orders->begin(), orders->begin() + static_cast<std::ptrdiff_t>(taken));
+    return orders->empty();
+  };
+  const bool all =
+      take(&state_->fill_orders, [this](const SegmentRef& order) { return builder_.AddFiller(order); }) &&
+      take(&state_->carry_orders, [this](const CarryOrder& order) { return builder_.AddCarried(order); }) &&
+      take(&state_->sealed_orders,
+           [this](const format::SealedItem& item) { return builder_.AddSealed(item); });
+  if (all) return;
+  // A carried segment has less than carry_bytes_max pending, and that fits into any journal file
+  // beside the largest overhead (options are checked for it when the log is opened).
+  switch_bytes_ = state_->options.carry_bytes_max + kPageBytes;
+  switch_for_append_ = false;
+}
+
+void Committer::TakeRequests() {
+  while (!waiting_.empty()) {
+    const Taken taken = TakeFront();
+    if (taken == Taken::kNotYet) return;
+    waiting_.pop_front();
+    if (taken == Taken::kLast) return;
+  }
+}
+
+Committer::Taken Committer::TakeFront() {
+  Request& request = waiting_.front();
+  switch (request.kind) {
+    case Request::Kind::kAppend:
+      return TakeAppend();
+    case Request::Kind::kSync:
+      AnswerWhenDurable(request.token);
+      break;
+    case Request::Kind::kWaitDurable:
+      if (request.lsn <= state_->durable_lsn) {
+        Answer(request.token, Status::Ok());
+      } else {
+        AnswerWhenDurable(request.token);
+      }
+      break;
+    case Request::Kind::kDrain:
+      drains_.push_back(request.token);
+      break;
+    case Request::Kind::kSeal:
+      builder_.BuildFrames();
+      if (!builder_.AddSeal(request.stream)) {
+        switch_bytes_ = kPageBytes;
+        switch_for_append_ = false;
+        return Taken::kNotYet;
+      }
+      AnswerWhenDurable(request.token);
+      state_->inbox.Release(1, 0);
+      return Taken::kLast;  // Frames of the same commit come before the segment's end.
+    case Request::Kind::kClose:
+      return TakeClose();
+  }
+  state_->inbox.Release(1, 0);
+  return Taken::kYes;
+}
+
+Committer::Taken Committer::TakeAppend() {
+  Request& request = waiting_.front();
+  const std::uint64_t bytes = builder_.BytesBound(request);
+  const bool first = taken_.empty();
+  if (!first && builder_.record_count() > 0 &&
+      builder_.block_bytes() + bytes > state_->options.commit_bytes_max) {
+    return Taken::kNotYet;
+  }
+  if (!builder_.Fits(bytes)) {
+    if (first) {
+      switch_bytes_ = AlignUp<std::uint64_t>(format::kCommitHeaderBytes + bytes, kPageBytes);
+      switch_for_append_ = true;
+    }
+    return Taken::kNotYet;
+  }
+  taken_.push_back(std::move(request));
+  const Request& taken = taken_.back();
+  Completion answer;
+  answer.token = taken.token;
+  const bool early = builder_.AddAppend(taken, bytes, &answer);
+  if (early && taken.durability == Durability::kNone) {
+    completions_.push_back(std::move(answer));
+  } else if (early) {
+    answers_on_write_.push_back(std::move(answer));
+  } else {
+    sync_wanted_ = true;
+    answers_on_sync_.push_back(std::move(answer));
+  }
+  return Taken::kYes;
+}
+
+Committer::Taken Committer::TakeClose() {
+  if (!builder_.empty()) return Taken::kNotYet;
+  const Request& request = waiting_.front();
+  close_asked_ = true;
+  close_token_ = request.token;
+  sync_wanted_ = true;
+  state_->inbox.Refuse(Status(Code::kClosed, "the log is closed"));
+  state_->inbox.Release(1, 0);
+  return Taken::kLast;
+}
+
+void Committer::AnswerWhenDurable(Token token) {
+  sync_wanted_ = true;
+  answers_on_sync_.emplace_back();
+  answers_on_sync_.back().token = token;
+}
+
+StepOutcome Committer::GatherNothing() {
+  if ((sync_wanted_ || state_->capture_wanted) && !AllDurable()) {
+    sync_wanted_ = true;
+    block_ = nullptr;
+    MoveTo(Phase::kSync);
+    return StepOutcome::kProgress;
+  }
+  if (sync_wanted_) {
+    for (Completion& answer : answers_on_sync_) completions_.push_back(std::move(answer));
+    answers_on_sync_.clear();
+    sync_wanted_ = false;
+    if (close_asked_) state_->closing = true;
+    AnswerDrains();
+    return StepOutcome::kProgress;
+  }
+  AnswerDrains();
+  if (!MarkIsDue()) return StepOutcome::kIdle;
+  if (state_->journal->room() < format::kEmptyBlockBytes) {
+    switch_bytes_ = format::kEmptyBlockBytes;
+    switch_for_append_ = true;
+    return SwitchJournal();
+  }
+  IssueBlock();
+  ++state_->counters.mark_blocks;
+  return StepOutcome::kProgress;
+}
+
+// Begins the next journal file, once everything in this one is durable.
+StepOutcome Committer::SwitchJournal() {
+  if (!AllDurable()) {
+    block_ = nullptr;
+    MoveTo(Phase::kSwitchSync);
+    return StepOutcome::kProgress;
+  }
+  const std::uint64_t live_bytes = state_->LiveJournalBytes();
+  const bool ready = state_->next_journal != nullptr && state_->next_journal->room() >= switch_bytes_;
+  // Orders may go beyond the bound: a checkpoint needs them to make room again. So may what is alone
+  // larger than the bound.
+  const bool allowed =
+      ready && (!switch_for_append_ || state_->old_journals.empty() ||
+                live_bytes + state_->next_journal->bytes() <= state_->options.journal_live_bytes_max);
+  if (!allowed) {
+    state_->next_journal_bytes = format::kJournalBlocksOffset + switch_bytes_;
+    if (state_->no_space && switch_for_append_) {
+      RefuseAppends(Status(Code::kNoSpace, "the disk is full, and so is the journal"));
+    }
+    return StepOutcome::kBlocked;
+  }
+  JournalFile& old = *state_->journal;
+  state_->old_journals.push_back(
+      {.generation = old.generation(), .bytes = old.bytes(), .first_commit = old.first_commit()});
+  previous_generation_ = old.generation();
+  previous_end_ = old.write_offset();
+  begins_file_ = true;
+  state_->journal = std::move(state_->next_journal);
+  state_->next_journal_bytes = 0;
+  return StepOutcome::kProgress;
+}
+
+void Committer::IssueBlock() {
+  everything_else_durable_ = AllDurable();
+  const std::uint64_t commit = ++state_->issued_commit;
+  state_->lsn_limit = state_->next_lsn + (state_->shows_undurable ? state_->options.lsn_reserve : 0);
+  state_->recorded_mark = state_->durable_commit;
+  state_->last_time_us = builder_.time_us();
+  const format::CommitHeader header{.commit = commit,
+                                    .mark = state_->durable_commit,
+                                    .lsn_limit = state_->lsn_limit,
+                                    .time_us = builder_.time_us(),
+                                    .previous_generation = begins_file_ ? previous_generation_ : 0,
+                                    .previous_end = begins_file_ ? previous_end_ : 0};
+  begins_file_ = false;
+  if (!builder_.empty()) ++undurable_commits_;
+  block_offset_ = state_->journal->Issue(commit, builder_.block_bytes());
+  block_ = builder_.Finish(header, state_->journal->identity(), block_offset_);
+  builder_.TakeTouched(&touched_);
+  mark_at_once_ = false;
+  ++state_->counters.commits;
+  state_->counters.records += builder_.record_count();
+  state_->counters.carried_bytes += builder_.carried_bytes();
+  state_->counters.journal_bytes_written += block_->size();
+  MoveTo(Phase::kWrite);
+}
+
+StepOutcome Committer::WriteBlock() {
+  const bool alone = sync_wanted_ && everything_else_durable_;
+  const Status written = state_->journal->Write(
+      block_offset_, block_, alone ? io::WriteMode::kSynced : io::WriteMode::kUnsynced);
+  if (!written.ok()) return Fail(written);
+  MoveTo(sync_wanted_ && !alone ? Phase::kSync : Phase::kPublish);
+  return StepOutcome::kProgress;
+}
+
+StepOutcome Committer::SyncJournal() {
+  const Status synced = state_->journal->Sync();
+  if (!synced.ok()) return Fail(synced);
+  if (phase_ == Phase::kSync) {
+    MoveTo(Phase::kPublish);
+    return StepOutcome::kProgress;
+  }
+  const std::lock_guard lock(state_->mutex);
+  MakeDurable();
+  MoveTo(Phase::kGather);
+  return StepOutcome::kProgress;
+}
+
+StepOutcome Committer::Publish() {
+  const std::lock_guard lock(state_->mutex);
+  for (Completion& answer : answers_on_write_) completions_.push_back(std::move(answer));
+  answers_on_write_.clear();
+  if (sync_wanted_) {
+    MakeDurable();
+    for (Completion& answer : answers_on_sync_) completions_.push_back(std::move(answer));
+    answers_on_sync_.clear();
+    sync_wanted_ = false;
+    if (close_asked_) state_->closing = true;
+  }
+  ReleaseTaken();
+  AnswerDrains();
+  block_ = nullptr;
+  MoveTo(Phase::kGather);
+  return StepOutcome::kProgress;
+}
+
+// Everything issued so far survives a power cut from now on.
+void Committer::MakeDurable() {
+  mark_at_once_ = undurable_commits_ > 1;
+  undurable_commits_ = 0;
+  state_->durable_commit = state_->issued_commit;
+  state_->durable_lsn = state_->next_lsn - 1;
+  state_->durable_lsn_limit = state_->lsn_limit;
+  ++state_->counters.syncs;
+  last_ack_us_ = state_->environment.clock->BootMicros();
+  for (const StreamHandle handle : touched_) {
+    Stream& stream = state_->table.at(handle);
+    stream.touched = false;
+    stream.hides_synced = false;
+    stream.visible_next = stream.next_sequence;
+    for (auto segment = stream.segments.rbegin(); segment != stream.segments.rend(); ++segment) {
+      if ((*segment)->durable_end == (*segment)->row.end && (*segment)->row.end != format::kSegmentDataOffset) break;
+      (*segment)->durable_end = (*segment)->row.end;
+    }
+    const bool ended = stream.segments.size() > 1 &&
+                       stream.segments[stream.segments.size() - 2]->row.state == format::SegmentState::kEnded;
+    if (ended || stream.open_segment()->pending.size() >= state_->options.destage_bytes) {
+      state_->QueueForDestage(handle);
+    }
+  }
+  touched_.clear();
+}
+
+// A copy of the table for the next snapshot: taken when nothing is in flight and everything is durable.
+void Committer::CaptureIfWanted() {
+  if (!state_->capture_wanted || !AllDurable()) return;
+  state_->captured = state_->Capture();
+  state_->capture_wanted = false;
+}
+
+bool Committer::MarkIsDue() {
+  if (state_->durable_commit <= state_->recorded_mark) return false;
+  return mark_at_once_ || state_->environment.clock->BootMicros() >= WakeAt();
+}
+
+std::uint64_t Committer::WakeAt() {
+  if (state_->durable_commit <= state_->recorded_mark) return UINT64_MAX;
+  return last_ack_us_ + state_->options.mark_delay_us;
+}
+
+void Committer::ReleaseTaken() {
+  std::uint64_t bytes = 0;
+  for (const Request& request : taken_) bytes += request.payload.size();
+  state_->inbox.Release(taken_.size(), bytes);
+  taken_.clear();
+}
+
+void Committer::AnswerDrains() {
+  if (drains_.empty()) return;
+  if (state_->inbox.waiting_bytes() > state_->options.buffered_bytes_max / 2) return;
+  for (const Token token : drains_) Answer(token, Status::Ok());
+  drains_.clear();
+}
+
+void Committer::TakeCompletions(std::vector<Completion>* out) {
+  for (Completion& completion : completions_) out->push_back(std::move(completion));
+  completions_.clear();
+}
+
+void Committer::Answer(Token token, const Status& status) {
+  Completion& completion = completions_.emplace_back();
+  completion.token = token;
+  completion.status = status;
+}
+
+void Committer::AnswerClose(const Status& status) {
+  if (!close_asked_) return;
+  close_asked_ = false;
+  Answer(close_token_, status);
+}
+
+// The journal cannot be trusted to take anything more: a failed write or sync is never repeated, and
+// whatever had not been acknowledged by then is answered with the cause.
+StepOutcome Committer::Fail(const Status& cause) {
+  const std::lock_guard lock(state_->mutex);
+  state_->failure = cause.WithCode(Code::kFailed, "a write to the journal failed: ");
+  RefuseEverything(state_->failure);
+  MoveTo(Phase::kGather);
+  return StepOutcome::kProgress;
+}
+
+void Committer::RefuseEverything(const Status& why) {
+  state_->inbox.Refuse(why);
+  for (auto* answers : {&answers_on_write_, &answers_on_sync_}) {
+    for (Completion& answer : *answers) {
+      Answer(answer.token, why);
+    }
+    answers->clear();
+  }
+  ReleaseTaken();
+  RefuseAppends(why);
+  for (const Request& request : waiting_) {
+    Answer(request.token, why);
+    state_->inbox.Release(1, 0);
+  }
+  waiting_.clear();
+  for (const Token token : drains_) Answer(token, why);
+  drains_.clear();
+  if (!state_->failure.ok()) AnswerClose(state_->failure);
+  sync_wanted_ = false;
+}
+
+void Committer::RefuseAppends(const Status& why) {
+  std::deque<Request> others;
+  for (Request& request : waiting_) {
+    if (request.kind != Request::Kind::kAppend) {
+      others.push_back(std::move(request));
+      continue;
+    }
+    Answer(request.token, why);
+    state_->inbox.Release(1, request.payload.size());
+  }
+  waiting_ = std::move(others);
+}
+
+}  // namespace seglog::log

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// The committer turns what waits in the inbox into commit blocks, one in flight at a time, and answers
+// each request when its durability is reached. It alone numbers records and commits, writes the journal
+// and changes the stream table. Its loop is Step(): at most one system call each, so that a simulation
+// can interleave it with everything else; a thread only calls Step again and again.
+//
+// A commit is durable when its own write and all earlier blocks are: one synced write where everything
+// before it is durable already, a write and a sync of the file otherwise. A new journal file is begun
+// only when everything in the old one is durable, so that one file at most is ever unsynced.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "log/commit_builder.h"
+#include "log/state.h"
+
+namespace seglog::log {
+
+enum class StepOutcome : std::uint8_t {
+  kProgress,  // call again
+  kIdle,      // nothing to do before new work, or WakeAt()
+  kBlocked,   // waits for the destager
+};
+
+// Commit thread only, except where said.
+class Committer final {
+ public:
+  explicit Committer(State* state) : state_(state), builder_(state) {}
+
+  StepOutcome Step();
+  // Boot time in microseconds at which an idle committer wants to step again, UINT64_MAX for never.
+  std::uint64_t WakeAt();
+  // Moves the answers given since the last call to the end of `out`.
+  void TakeCompletions(std::vector<Completion>* out);
+
+ private:
+  enum class Phase : std::uint8_t { kGather, kSwitchSync, kWrite, kSync, kPublish };
+  // What a request at the head of the queue does to the commit being gathered.
+  enum class Taken : std::uint8_t { kYes, kNotYet, kLast };
+
+  void MoveTo(Phase phase);
+  StepOutcome Gather();
+  StepOutcome WriteBlock();
+  StepOutcome SyncJournal();
+  StepOutcome Publish();
+
+  void TakeOrders();
+  void TakeRequests();
+  Taken TakeFront();
+  Taken TakeAppend();
+  Taken TakeClose();
+  void Answer(Token token, const Status& status);
+  void AnswerWhenDurable(Token token);
+  StepOutcome GatherNothing();
+  StepOutcome SwitchJournal();
+  void IssueBlock();
+  bool MarkIsDue();
+  bool AllDurable() const { return state_->durable_commit == state_->issued_commit; }
+  void MakeDurable();
+  void CaptureIfWanted();
+  void ReleaseTaken();
+  void AnswerDrains();
+  StepOutcome Fail(const Status& cause);
+  void RefuseEverything(const Status& why);
+  void AnswerClose(const Status& status);
+  void RefuseAppends(const Status& why);
+
+  State* const state_;
+  Phase phase_ = Phase::kGather;
+  std::deque<Request> waiting_;
+  std::vector<Completion> completions_;
+  std::vector<Token> drains_;
+
+  // The commit being gathered or in flight.
+  CommitBuilder builder_;
+  AlignedBuffer* block_ = nullptr;  // null: the flush of earlier commits, without a block
+  std::uint64_t block_offset_ = 0;
+  std::deque<Request> taken_;  // stable addresses: the builder borrows
+  std::vector<Completion> answers_on_write_;
+  std::vector<Completion> answers_on_sync_;
+  bool sync_wanted_ = false;
+  bool everything_else_durable_ = false;  // when the block was issued
+  std::uint64_t switch_bytes_ = 0;        // what came first did not fit: the room it needs
+  bool switch_for_append_ = false;
+  bool begins_file_ = false;  // the next block is the first of its file
+  std::uint64_t previous_generation_ = 0, previous_end_ = 0;
+
+  std::uint64_t undurable_commits_ = 0;  // with content
+  bool mark_at_once_ = false;
+  std::uint64_t last_ack_us_ = 0;  // boot time
+  std::vector<StreamHandle> touched_;  // since everything was durable
+  Token close_token_ = 0;
+  bool close_asked_ = false;
+};
+
+}  // namespace seglog::log

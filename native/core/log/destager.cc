@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+#include "log/destager.h"
+
+#include <algorithm>
+
+#include "format/key_name.h"
+
+namespace seglog::log {
+namespace {
+
+// How long a full disk is left alone before the next try.
+constexpr std::uint64_t kRetryUs = 500'000;
+
+}  // namespace
+
+StepOutcome Destager::Step() {
+  std::uint64_t journal_bytes = 0;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->failure.ok()) return StepOutcome::kIdle;
+    if (state_->no_space) {
+      if (state_->environment.clock->BootMicros() < retry_at_us_) return StepOutcome::kIdle;
+      state_->no_space = false;
+    }
+    retry_at_us_ = UINT64_MAX;
+    if (state_->closing) {
+      if (state_->close_result.has_value()) return StepOutcome::kIdle;
+      journal_bytes = 0;
+    } else if (!JournalIsWanted(&journal_bytes)) {
+      journal_bytes = 0;
+    }
+  }
+  if (journal_bytes != 0) return PrepareJournal(journal_bytes);
+  if (state_->closing) return WriteLastSnapshot();
+  if (phase_ != Phase::kNone) return StepCheckpoint();
+  if (CheckpointIsDue()) {
+    BeginCheckpoint();
+    return StepOutcome::kProgress;
+  }
+  if (seal_job_ != nullptr) return StepSeal();
+  return StepQueue();
+}
+
+// A full disk pauses; anything else stops the log for writing, and reopening recovers.
+StepOutcome Destager::Fail(const Status& cause) {
+  const std::lock_guard lock(state_->mutex);
+  if (cause.code() == Code::kNoSpace) {
+    state_->no_space = true;
+    retry_at_us_ = state_->environment.clock->BootMicros() + kRetryUs;
+    return StepOutcome::kIdle;
+  }
+  if (state_->failure.ok()) {
+    state_->failure = cause.WithCode(Code::kFailed, "a write behind the journal failed: ");
+  }
+  return StepOutcome::kProgress;
+}
+
+// The next file is prepared when this one is half full, so that no commit waits for it.
+bool Destager::JournalIsWanted(std::uint64_t* bytes) {
+  const JournalFile& current = *state_->journal;
+  const std::uint64_t asked = state_->next_journal_bytes;
+  *bytes = std::max(state_->options.journal_file_bytes, AlignUp<std::uint64_t>(asked, kPageBytes));
+  if (state_->next_journal != nullptr) return state_->next_journal->bytes() < asked;
+  return asked != 0 || current.room() < current.bytes() / 2;
+}
+
+StepOutcome Destager::PrepareJournal(std::uint64_t bytes) {
+  format::JournalIdentity identity;
+  std::optional<FreeJournalFile> recycle;
+  {
+    const std::lock_guard lock(state_->mutex);
+    identity = {.log_uuid = state_->log_uuid,
+                .generation = ++state_->highest_generation,
+                .salt = state_->environment.random->Next()};
+    auto& free = state_->free_journals;
+    const auto fitting =
+        std::find_if(free.begin(), free.end(), [&](const auto& file) { return file.bytes == bytes; });
+    if (fitting != free.end()) {
+      recycle = *fitting;
+      free.erase(fitting);
+    }
+  }
+  Result<std::unique_ptr<JournalFile>> prepared =
+      JournalFile::Prepare(state_->environment.fs, state_->options.direct, identity, bytes,
+                           recycle.has_value() ? &*recycle : nullptr);
+  if (!prepared.ok()) return Fail(prepared.status());
+  const std::lock_guard lock(state_->mutex);
+  if (state_->next_journal != nullptr) {
+    // Too small for what comes next. Its generation is passed over, and a checkpoint frees it.
+    const JournalFile& small = *state_->next_journal;
+    state_->old_journals.push_back({.generation = small.generation(), .bytes = small.bytes()});
+  }
+  state_->next_journal = std::move(prepared).value();
+  return StepOutcome::kProgress;
+}
+
+StepOutcome Destager::StepQueue() {
+  StreamHandle handle = 0;
+  Segment* segment = nullptr;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->destage_queue.empty()) return StepOutcome::kIdle;
+    handle = state_->destage_queue.front();
+    if (!FindSegmentToDestage(handle, &segment) && !FindSegmentToSeal(handle)) {
+      state_->table.at(handle).queued_for_destage = false;
+      state_->destage_queue.erase(state_->destage_queue.begin());
+      return StepOutcome::kProgress;
+    }
+  }
+  if (segment == nullptr) return StepOutcome::kProgress;
+  bool progress = false;
+  const Status destaged = DestageChunk(handle, segment, &progress);
+  if (!destaged.ok()) return Fail(destaged);
+  SEGLOG_ASSERT(progress);
+  return StepOutcome::kProgress;
+}
+
+// The oldest of the stream's segments that has enough durable bytes in memory.
+bool Destager::FindSegmentToDestage(StreamHandle handle, Segment** segment) {
+  Stream& stream = state_->table.at(handle);
+  for (auto candidate = stream.segments.rbegin(); candidate != stream.segments.rend(); ++candidate) {
+    const Segment& each = **candidate;
+    if (each.row.state == format::SegmentState::kSealed) break;
+    const std::uint64_t bytes = DestageLimit(each) - each.pending.begin();
+    const bool unfinished = !each.open() && each.row.destaged != each.row.end &&
+                            each.durable_end == each.row.end;
+    if (unfinished || (bytes > 0 && bytes + kPageBytes > state_->options.destage_bytes)) {
+      *segment = candidate->get();
+    }
+  }
+  return *segment != nullptr;
+}
+
+bool Destager::FindSegmentToSeal(StreamHandle handle) {
+  Stream& stream = state_->table.at(handle);
+  Segment* found = nullptr;
+  const Segment* before = nullptr;
+  for (std::size_t i = stream.segments.size(); i-- > 0;) {
+    Segment& each = *stream.segments[i];
+    if (each.row.state == format::SegmentState::kSealed) break;
+    if (each.open()) continue;
+    found = &each;
+    before = i == 0 ? nullptr : stream.segments[i - 1].get();
+  }
+  if (found == nullptr || found->seal_ordered || found->seal_refused) return false;
+  if (found->row.destaged != found->row.end) return false;
+  const hash::Sha256Digest none{};
+  seal_job_ = std::make_unique<SealJob>(
+      &state_->segment_files, SegmentFiles::Path(stream.key, found->row.first_sequence, found->row.id),
+      stream.id, found->row, before == nullptr ? none : before->row.chain_sha256);
+  sealing_ = found;
+  return true;
+}
+
+StepOutcome Destager::StepSeal() {
+  const Status stepped = seal_job_->Step();
+  if (stepped.ok() && !seal_job_->done()) return StepOutcome::kProgress;
+  if (!stepped.ok() && stepped.code() != Code::kCorrupt) {
+    seal_job_.reset();  // Tried again from the start, unless this stops the log.
+    return Fail(stepped);
+  }
+  const std::lock_guard lock(state_->mutex);
+  if (stepped.ok()) {
+    state_->sealed_orders.push_back(seal_job_->Item());
+    sealing_->seal_ordered = true;
+    ++state_->counters.segments_sealed;
+  } else {
+    // The damage is reported by whoever reads it; a footer would only lend it credit.
+    sealing_->seal_refused = true;
+  }
+  seal_job_.reset();
+  return StepOutcome::kProgress;
+}
+
+// How far the segment may be destaged now: durable bytes, whole pages unless the segment ended.
+std::uint64_t Destager::DestageLimit(const Segment& segment) const {
+  if (!segment.open() && segment.durable_end == segment.row.end) return segment.row.end;
+  return std::max(segment.pending.begin(), AlignDown<std::uint64_t>(segment.durable_end, kPageBytes));
+}
+
+Status Destager::DestageChunk(StreamHandle handle, Segment* segment, bool* progress) {
+  AlignedBuffer bytes;
+  std::string key;
+  format::SegmentHeader header;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  bool fresh = false;
+  {
+    const std::lock_guard lock(state_->mutex);
+    const Stream& stream = state_->table.at(handle);
+    key = stream.key;
+    from = segment->pending.begin();
+    to = DestageLimit(*segment);
+    const std::uint64_t chunk_end =
+        AlignDown<std::uint64_t>(from + state_->options.destage_bytes, kPageBytes);
+    if (to > chunk_end) to = std::max(chunk_end, from + kPageBytes);
+    fresh = segment->row.destaged == 0;
+    *progress = to > from || (fresh && !segment->open());
+    if (!*progress) return Status::Ok();
+    if (fresh) {
+      header = {.log_uuid = state_->log_uuid,
+                .segment_id = segment->row.id,
+                .stream_id = stream.id,
+                .first_sequence = segment->row.first_sequence,
+                .created_us = segment->row.created_us,
+                .previous_segment_id = stream.IdBefore(*segment),
+                .key = key};
+    }
+    if (fresh) bytes.Resize(kPageBytes);
+    bytes.Append(segment->pending.Range(from, to));
+  }
+  const std::string path = SegmentFiles::Path(key, segment->row.first_sequence, segment->row.id);
+  if (fresh) format::EncodeSegmentHeader(header, bytes.mutable_bytes().first(kPageBytes));
+  bytes.PadTo(kPageBytes);
+  const Result<SegmentFiles::FileRef> file =
+      fresh ? state_->segment_files.Create(key, path) : state_->segment_files.ForWriting(path);
+  if (!file.ok()) return file.status();
+  SEGLOG_RETURN_IF_ERROR(
+      file.value()->WriteAt(fresh ? 0 : from, bytes.bytes(), io::WriteMode::kUnsynced));
+  SEGLOG_RETURN_IF_ERROR(file.value()->SyncData());
+  const std::lock_guard lock(state_->mutex);
+  state_->counters.segment_bytes_written += bytes.size();
+  segment->row.destaged = to;
+  segment->pending.DropBefore(to);
+  if (segment->pending.size() == 0) {
+    segment->oldest_generation = 0;
+    segment->times_carried = 0;
+  }
+  return Status::Ok();
+}
+
+}  // namespace seglog::log

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// The destager does what no append waits for: it prepares the next journal file, moves durable bytes from
+// memory to their segment files, seals segments that ended, and makes checkpoints so that journal files
+// can be used again. Its loop is Step(), like the committer's. It never writes the journal or changes the
+// numbers of the table; where a checkpoint needs a commit, it orders one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "log/catalog_store.h"
+#include "log/committer.h"
+#include "log/seal_job.h"
+#include "log/state.h"
+
+namespace seglog::log {
+
+// Destage thread only, except where said.
+class Destager final {
+ public:
+  Destager(State* state, CatalogStore catalogs) : state_(state), catalogs_(std::move(catalogs)) {}
+
+  // Takes over from recovery, which knows which snapshot is the older one.
+  void Begin(CatalogStore catalogs) { catalogs_ = std::move(catalogs); }
+
+  StepOutcome Step();
+  // Boot time in microseconds at which an idle destager wants to step again, UINT64_MAX for never.
+  std::uint64_t WakeAt() const { return retry_at_us_; }
+
+ private:
+  // A checkpoint frees the journal files before `generation`. Each segment that needs one of them is
+  // destaged, or its bytes are carried forward.
+  enum class Phase : std::uint8_t { kNone, kFlush, kDestage, kCarry, kCapture, kWriteFirst, kWriteSecond };
+  struct Laggard {
+    StreamHandle stream = 0;
+    Segment* segment = nullptr;
+    std::uint64_t end = 0;  // bytes below need the old files
+    bool destage = false;
+  };
+
+  StepOutcome Fail(const Status& cause);
+  bool JournalIsWanted(std::uint64_t* bytes);
+  StepOutcome PrepareJournal(std::uint64_t bytes);
+
+  bool CheckpointIsDue();
+  void MoveTo(Phase phase) { phase_ = phase; }
+  StepOutcome StepCheckpoint();
+  void BeginCheckpoint();
+  void ChooseWhatToDestage();
+  StepOutcome DestageLaggard();
+  void OrderCarrying();
+  bool TakeCapture();
+  StepOutcome FreeJournals();
+  StepOutcome WriteLastSnapshot();
+
+  StepOutcome StepQueue();
+  // Writes and syncs one chunk. `whole`: everything of an ended segment, whole pages otherwise.
+  Status DestageChunk(StreamHandle handle, Segment* segment, bool* progress);
+  std::uint64_t DestageLimit(const Segment& segment) const;
+  bool FindSegmentToDestage(StreamHandle handle, Segment** segment);
+  bool FindSegmentToSeal(StreamHandle handle);
+  StepOutcome StepSeal();
+
+  State* const state_;
+  CatalogStore catalogs_;
+  Phase phase_ = Phase::kNone;
+  std::uint64_t generation_ = 0;  // the checkpoint frees what is older
+  std::vector<Laggard> laggards_;
+  std::size_t laggard_ = 0;
+  format::Catalog snapshot_;
+  std::unique_ptr<SealJob> seal_job_;
+  Segment* sealing_ = nullptr;
+  std::uint64_t retry_at_us_ = UINT64_MAX;  // after a full disk
+  bool last_snapshot_begun_ = false;
+};
+
+}  // namespace seglog::log

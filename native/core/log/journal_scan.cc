@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+#include "log/journal_scan.h"
+
+#include <algorithm>
+
+#include "format/key_name.h"
+
+namespace seglog::log {
+namespace {
+
+constexpr std::uint64_t kJournalFileBytesLimit = std::uint64_t{1} << 32;
+
+ByteSpan From(const ScannedFile& file, std::uint64_t offset) {
+  return file.bytes.bytes().subspan(static_cast<std::size_t>(offset));
+}
+
+// The header of a block that was issued into this life of the file, whether or not its body arrived.
+Result<format::CommitHeader> HeaderAt(const ScannedFile& file, std::uint64_t offset) {
+  if (!file.usable || offset + kPageBytes > file.bytes.size()) {
+    return Status(Code::kCorrupt, "no block lies here");
+  }
+  return format::DecodeCommitHeader(From(file, offset), file.header.identity, offset);
+}
+
+}  // namespace
+
+bool JournalHoldsCommits(io::FileSystem* fs, const std::string& path) {
+  Result<std::unique_ptr<io::File>> file = fs->Open(path, io::OpenOptions{});
+  if (!file.ok()) return true;
+  AlignedBuffer page;
+  page.Resize(kPageBytes);
+  format::JournalIdentity identity;
+  for (std::uint64_t at = 0;; at += kPageBytes) {
+    const Result<std::size_t> read = file.value()->ReadAt(at, page.mutable_bytes());
+    if (!read.ok()) return true;
+    if (read.value() < kPageBytes) return false;
+    if (at < format::kJournalBlocksOffset) {
+      const Result<format::JournalHeader> header = format::DecodeJournalHeader(page.bytes());
+      if (header.ok()) identity = header->identity;
+    } else if (format::DecodeCommitHeader(page.bytes(), identity, at).ok()) {
+      return true;
+    }
+  }
+}
+
+Status JournalScanner::Run(JournalScan* scan) {
+  scan_ = scan;
+  SEGLOG_RETURN_IF_ERROR(ReadFiles());
+  SEGLOG_RETURN_IF_ERROR(Walk());
+  return Status::Ok();
+}
+
+Status JournalScanner::ReadFiles() {
+  const Result<std::vector<io::DirectoryEntry>> entries = fs_->List("journal");
+  if (!entries.ok()) return entries.status();
+  scan_->highest_generation = catalog_.highest_generation;
+  std::vector<std::uint64_t> live;
+  for (const io::DirectoryEntry& entry : entries.value()) {
+    const std::uint64_t generation = format::GenerationOfName(entry.name);
+    if (generation == 0) continue;
+    scan_->all_files.push_back({.generation = generation, .bytes = entry.size});
+    scan_->highest_generation = std::max(scan_->highest_generation, generation);
+    if (entry.size > kJournalFileBytesLimit) {
+      return Corrupt(RecoveryRow::kJournalHeaderBad, format::JournalPath(generation), 0,
+                     "the journal file is larger than any can be");
+    }
+    if (generation >= catalog_.start_generation) live.push_back(generation);
+  }
+  std::sort(live.begin(), live.end());
+  scan_->files.reserve(live.size());  // AcceptedCommit points into it.
+  for (const std::uint64_t generation : live) SEGLOG_RETURN_IF_ERROR(ReadFile(generation));
+  report_->journal_files = scan_->files.size();
+  if (live.empty() || live.front() != catalog_.start_generation) {
+    return Corrupt(RecoveryRow::kJournalStartMissing, format::JournalPath(catalog_.start_generation), 0,
+                   "the journal file that the catalogue starts at is missing");
+  }
+  return Status::Ok();
+}
+
+Status JournalScanner::ReadFile(std::uint64_t generation) {
+  ScannedFile& file = scan_->files.emplace_back();
+  file.generation = generation;
+  file.path = format::JournalPath(generation);
+  Result<std::unique_ptr<io::File>> opened = fs_->Open(file.path, io::OpenOptions{.direct = true});
+  if (!opened.ok()) return opened.status();
+  const Result<std::uint64_t> size = opened.value()->Size();
+  if (!size.ok()) return size.status();
+  // Direct transfers want whole pages; a file that was cut elsewhere reads short.
+  file.bytes.Resize(static_cast<std::size_t>(AlignUp<std::uint64_t>(size.value(), kPageBytes)));
+  const Result<std::size_t> read = opened.value()->ReadAt(0, file.bytes.mutable_bytes());
+  if (!read.ok()) return read.status();
+  file.bytes.Resize(read.value());
+  report_->journal_bytes_read += read.value();
+  return CheckHeader(&file);
+}
+
+Status JournalScanner::CheckHeader(ScannedFile* file) {
+  Status cause(Code::kCorrupt, "the file is too short for a journal");
+  for (std::uint64_t offset = 0; offset < format::kJournalBlocksOffset; offset += kPageBytes) {
+    if (offset + kPageBytes > file->bytes.size()) break;
+    const Result<format::JournalHeader> header =
+        format::DecodeJournalHeader(From(*file, offset).first(kPageBytes));
+    if (header.ok()) {
+      if (header->identity.log_uuid != catalog_.log_uuid) {
+        return Corrupt(RecoveryRow::kJournalHeaderBad, file->path, offset, "the journal file is another log's");
+      }
+      if (offset > 0) report_->Count(RecoveryRow::kJournalHeaderCopy);
+      file->header = header.value();
+      // Written for a generation to come, when a crash came before the file's new name.
+      file->usable = header->identity.generation == file->generation;
+      scan_->highest_generation = std::max(scan_->highest_generation, header->identity.generation);
+      return Status::Ok();
+    }
+    if (header.status().code() == Code::kFormatUnsupported) return header.status().WithPath(file->path);
+    cause = header.status();
+  }
+  return Corrupt(RecoveryRow::kJournalHeaderBad, file->path, 0, cause.message());
+}
+
+Status JournalScanner::Walk() {
+  const ScannedFile* file = scan_->files.empty() ? nullptr : &scan_->files.front();
+  std::uint64_t offset = format::kJournalBlocksOffset;
+  std::uint64_t commit = catalog_.start_commit;
+  FindHighestMark();
+  while (file != nullptr) {
+    std::uint64_t block_bytes = 0;
+    if (AcceptAt(*file, offset, commit, &block_bytes)) {
+      offset += block_bytes;
+      ++commit;
+      continue;
+    }
+    if (const ScannedFile* next = NextFile(*file, offset, commit); next != nullptr) {
+      report_->Count(RecoveryRow::kWalkNextFile);
+      file = next;
+      offset = format::kJournalBlocksOffset;
+      continue;
+    }
+    scan_->next_commit = commit;
+    scan_->end_file = file;
+    scan_->end_offset = offset;
+    if (scan_->highest_mark < commit) break;
+    const Status corrupt = JudgeEnd();
+    if (!corrupt.ok()) return corrupt;
+    if (!WalkOnBehindDamage(&file, &offset, &commit)) return Status::Ok();
+  }
+  scan_->next_commit = commit;
+  scan_->end_file = file;
+  scan_->end_offset = offset;
+  if (file != nullptr) DescribeEnd();
+  return Status::Ok();
+}
+
+// Takes the block at `offset` when it is whole and has the number that comes next.
+bool JournalScanner::AcceptAt(const ScannedFile& file, std::uint64_t offset, std::uint64_t commit,
+                              std::uint64_t* block_bytes) {
+  const Result<format::CommitHeader> header = HeaderAt(file, offset);
+  if (!header.ok() || header->commit != commit) return false;
+  if (header->block_bytes() > file.bytes.size() - offset) return false;
+  const ByteSpan block = From(file, offset).first(static_cast<std::size_t>(header->block_bytes()));
+  Result<std::vector<format::Item>> items =
+      format::DecodeCommitBody(header.value(), block, file.header.identity, offset);
+  if (!items.ok()) return false;
+  *block_bytes = header->block_bytes();
+  scan_->commits.push_back({.header = header.value(),
+                            .file = &file,
+                            .offset = offset,
+                            .items = std::move(items).value()});
+  return true;
+}
+
+// The file whose first block says that it follows what ends here.
+const ScannedFile* JournalScanner::NextFile(const ScannedFile& file, std::uint64_t end,
+                                            std::uint64_t commit) const {
+  for (const ScannedFile& next : scan_->files) {
+    if (next.generation <= file.generation) continue;
+    const Result<format::CommitHeader> first = HeaderAt(next, format::kJournalBlocksOffset);
+    if (!first.ok() || first->commit != commit) continue;
+    if (first->previous_generation == file.generation && first->previous_end == end) return &next;
+  }
+  return nullptr;
+}
+
+// Every block that was issued knows what was durable then, whether or not it is accepted itself.
+void JournalScanner::FindHighestMark() {
+  scan_->highest_mark = catalog_.mark;
+  for (const ScannedFile& file : scan_->files) {
+    for (std::uint64_t at = format::kJournalBlocksOffset; at < file.bytes.size(); at += kPageBytes) {
+      const Result<format::CommitHeader> header = HeaderAt(file, at);
+      if (!header.ok()) continue;
+      scan_->highest_mark = std::max(scan_->highest_mark, header->mark);
+      scan_->highest_lsn_limit = std::max(scan_->highest_lsn_limit, header->lsn_limit);
+    }
+  }
+  report_->durable_commit = scan_->highest_mark;
+}
+
+// The walk ended above every mark: a torn tail, or nothing at all behind it. The page behind the last
+// block of a life is zero: so it was left by that block's write, or by the file's making.
+void JournalScanner::DescribeEnd() {
+  const ScannedFile& file = *scan_->end_file;
+  const std::uint64_t end = scan_->end_offset;
+  bool touched = PageIsTouched(file, end);
+  for (const ScannedFile& each : scan_->files) {
+    if (each.generation < file.generation || !each.usable) continue;
+    const std::uint64_t from = &each == &file ? end : format::kJournalBlocksOffset;
+    if (&each != &file) touched = touched || PageIsTouched(each, from);
+    for (std::uint64_t at = from; at < each.bytes.size(); at += kPageBytes) {
+      const Result<format::CommitHeader> header = HeaderAt(each, at);
+      if (header.ok() && header->commit >= scan_->next_commit) DescribeVoid(each, at, header.value());
+    }
+  }
+  if (!touched && report_->void_commits == 0) {
+    report_->Count(RecoveryRow::kWalkEndUntouched);
+    return;
+  }
+  report_->Count(report_->void_commits > 0 ? RecoveryRow::kWalkEndVoid : RecoveryRow::kWalkEndTorn);
+  report_->status = RecoveryStatus::kTornTail;
+  report_->torn_file = file.path;
+  report_->torn_offset = end;
+  report_->torn_bytes = file.bytes.size() - std::min<std::uint64_t>(end, file.bytes.size());
+  report_->may_have_been_acknowledged = true;
+}
+
+bool JournalScanner::PageIsTouched(const ScannedFile& file, std::uint64_t offset) {
+  if (offset + kPageBytes > file.header.file_bytes) return false;  // The file is full.
+  if (offset + kPageBytes > file.bytes.size()) return true;        // The file was cut.
+  return !IsAllZero(From(file, offset).first(kPageBytes));
+}
+
+// A block that was issued and is not accepted: what its records would have been.
+void JournalScanner::DescribeVoid(const ScannedFile& file, std::uint64_t offset,
+                                  const format::CommitHeader& header) {
+  if (header.block_bytes() > file.bytes.size() - offset) return;
+  const ByteSpan block = From(file, offset).first(static_cast<std::size_t>(header.block_bytes()));
+  const Result<std::vector<format::Item>> items =
+      format::DecodeCommitBody(header, block, file.header.identity, offset);
+  if (!items.ok()) return;
+  ++report_->void_commits;
+  for (const format::Item& item : items.value()) {
+    const auto* frame = std::get_if<format::FrameItem>(&item);
+    if (frame == nullptr || frame->record_count == 0) continue;
+    report_->void_records += frame->record_count;
+    const std::uint64_t last = frame->first_lsn + frame->record_count - 1;
+    if (report_->void_first_lsn == 0 || frame->first_lsn < report_->void_first_lsn) {
+      report_->void_first_lsn = frame->first_lsn;
+    }
+    report_->void_last_lsn = std::max(report_->void_last_lsn, last);
+  }
+}
+
+Status JournalScanner::JudgeEnd() {
+  Status status = Corrupt(RecoveryRow::kWalkBelowMark, scan_->end_file->path, scan_->end_offset,
+                          "commit " + std::to_string(scan_->next_commit) +
+                              " was durable (the mark is " + std::to_string(scan_->highest_mark) +
+                              ") and fails its check");
+  if (!scan_->commits.empty()) report_->damage.back().first_lsn = scan_->commits.back().header.lsn_limit;
+  return status;
+}
+
+// For reading only: the next whole block with a higher number.
+bool JournalScanner::WalkOnBehindDamage(const ScannedFile** file, std::uint64_t* offset,
+                                        std::uint64_t* commit) {
+  for (const ScannedFile& each : scan_->files) {
+    if (each.generation < (*file)->generation) continue;
+    const std::uint64_t from = &each == *file ? *offset + kPageBytes : format::kJournalBlocksOffset;
+    for (std::uint64_t at = from; at < each.bytes.size(); at += kPageBytes) {
+      const Result<format::CommitHeader> header = HeaderAt(each, at);
+      if (!header.ok() || header->commit <= *commit) continue;
+      *file = &each;
+      *offset = at;
+      *commit = header->commit;
+      return true;
+    }
+  }
+  return false;
+}
+
+Status JournalScanner::Corrupt(RecoveryRow row, const std::string& path, std::uint64_t offset,
+                               const std::string& what) {
+  report_->Count(row);
+  report_->status = RecoveryStatus::kCorrupt;
+  Damage& damage = report_->damage.emplace_back();
+  damage.file = path;
+  damage.offset = offset;
+  damage.what = what;
+  if (skip_corruption_) return Status::Ok();
+  return Status(Code::kCorrupt, what).WithPath(path);
+}
+
+}  // namespace seglog::log

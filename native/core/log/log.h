@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// An open log with its threads: the committer (opens, commits, closes), the destager and the reader.
+// Callers submit requests that carry a token and never wait; each token is answered by exactly one
+// Completion, in the order in which its durability is reached. This is all that the binding knows.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "format/record.h"
+#include "log/options.h"
+#include "log/report.h"
+
+namespace seglog::log {
+
+// Index of a stream in this process; valid while the log is open. Not stored anywhere.
+using StreamHandle = std::uint32_t;
+using Token = std::uint64_t;
+
+struct AppendInput {
+  StreamHandle stream = 0;
+  format::RecordKind kind = format::RecordKind::kData;
+  ByteSpan user_headers;
+  ByteSpan data;
+};
+
+struct Completion {
+  Token token = 0;
+  Status status;
+  std::uint64_t first_lsn = 0;           // appends: LSNs of a batch are consecutive
+  std::vector<std::uint64_t> sequences;  // appends: one per record, in the order submitted
+};
+
+struct ReadRequest {
+  StreamHandle stream = 0;
+  std::uint64_t from_sequence = 1;
+  std::uint64_t to_sequence = UINT64_MAX;  // inclusive
+  std::uint64_t from_lsn = 0;              // records below are left out
+  std::size_t bytes_max = 1u << 20;        // at least one record is returned whatever its size
+  bool accepted = false;                   // also records that are accepted but not visible yet
+  bool skip_corruption = false;            // go on behind damage, and report it
+};
+
+struct RecordColumns {
+  std::uint64_t lsn;
+  std::uint64_t time_us;
+  std::uint32_t headers_offset, headers_bytes;  // in ReadResult::bytes
+  std::uint32_t data_offset, data_bytes;
+  format::RecordKind kind;
+};
+
+// Some records of one stream, in order and without a gap between them.
+struct ReadResult {
+  Token token = 0;
+  Status status;
+  std::unique_ptr<std::byte[]> bytes;  // verified frames
+  std::size_t byte_count = 0;
+  std::uint64_t first_sequence = 0;
+  std::vector<RecordColumns> records;
+  std::uint64_t next_sequence = 0;  // where the next request goes on
+  bool at_end = false;              // nothing more is visible now, or to_sequence was reached
+  std::vector<Damage> damage;       // met and skipped before the first record
+};
+
+struct StreamInfo {
+  StreamHandle handle = 0;
+  std::string key;
+  std::uint64_t id = 0;
+  std::uint64_t first_sequence = 0;  // of the first record; next_sequence when empty
+  std::uint64_t next_sequence = 1;   // behind the last visible record
+  std::uint64_t bytes = 0;           // of frames, headers included
+  std::uint64_t segments = 0;
+  std::uint64_t last_lsn = 0;
+  std::uint64_t last_time_us = 0;
+  std::uint64_t created_us = 0;
+};
+
+struct Stats {
+  std::uint64_t commits = 0, syncs = 0, mark_blocks = 0;
+  std::uint64_t records = 0;
+  std::uint64_t journal_bytes_written = 0, segment_bytes_written = 0;
+  std::uint64_t checkpoints = 0, carried_bytes = 0, segments_sealed = 0;
+  std::uint64_t journal_live_bytes = 0, pending_bytes = 0, waiting_bytes = 0, waiting_requests = 0;
+  std::uint64_t open_segments = 0, streams = 0;
+  std::uint64_t durable_lsn = 0, next_lsn = 0;
+  std::uint64_t generation = 0, commit = 0, durable_commit = 0;
+  bool no_space = false;
+  bool failed = false;
+  std::string write_method;  // of the journal, e.g. "O_DIRECT+RWF_DSYNC"
+  std::string checksum_method;
+};
+
+struct Request;
+
+// Any thread, unless said otherwise.
+class Log final {
+ public:
+  // Called on the log's threads when there is something to take; must not call back into the log.
+  using WakeFunction = std::function<void()>;
+
+  // Starts opening `directory`. The token is answered when recovery has ended; before that only
+  // Destroy is allowed.
+  static std::unique_ptr<Log> Start(std::string directory, const Options& options,
+                                    std::string lock_owner, Token token, WakeFunction wake);
+  // Stops the threads without flushing anything that was not asked for, and joins them.
+  ~Log();
+
+  // Valid once the opening token was answered, successfully or with kCorrupt.
+  const RecoveryReport& recovery() const;
+
+  // The handle of a key, existing stream or not. A stream exists once a record of it is accepted.
+  StreamHandle HandleOf(std::string_view key);
+  // kNotFound where no record of that key was ever accepted.
+  Result<StreamInfo> Describe(StreamHandle stream);
+  std::vector<StreamInfo> Streams(std::string_view prefix);
+
+  // Copies its input. A refusal (kQueueFull, kTooLarge, kClosed, kFailed, kReadOnly, kNoSpace) is
+  // returned at once, and then no completion follows. A batch is atomic: all or none of it survives.
+  Status Append(std::span<const AppendInput> records, Durability durability, Token token);
+  // Answered when everything accepted before the call is durable.
+  void Sync(Token token);
+  // Answered when every surviving record with an LSN up to `lsn` is durable. Asks for a sync if needed.
+  void WaitDurable(std::uint64_t lsn, Token token);
+  // Answered when fewer bytes wait than half the bound: room for ingest again.
+  void Drain(Token token);
+  // Ends the stream's segment; sealing itself goes on in the background. Durable when answered.
+  void Seal(StreamHandle stream, Token token);
+  // Goes on after a full disk.
+  void Resume();
+  // Answered by a ReadResult.
+  void Read(const ReadRequest& request, Token token);
+  // Commits and syncs what was accepted, writes the catalogue, answers. Later calls: kClosed.
+  void Close(Token token);
+
+  std::uint64_t DurableLsn() const;
+  Stats GetStats();
+
+  // What was answered since the last call. One thread at a time.
+  std::vector<Completion> TakeCompletions();
+  std::vector<ReadResult> TakeReads();
+
+ private:
+  class Threads;
+  void Submit(Request request);
+  explicit Log(std::unique_ptr<Threads> threads);
+  std::unique_ptr<Threads> threads_;
+};
+
+}  // namespace seglog::log

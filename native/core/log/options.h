@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Every bound and choice of an open log, with its default. The TypeScript API validates; the engine
+// asserts. Bytes, microseconds and counts as the names say.
+#pragma once
+
+#include <cstdint>
+
+#include "format/frame.h"
+
+namespace seglog::log {
+
+enum class CreateMode : std::uint8_t { kIfMissing, kNever, kNew };
+
+enum class Durability : std::uint8_t {
+  kSync,  // acknowledged when the record survives a power cut
+  kOs,    // acknowledged when the kernel has it: survives a killed process
+  kNone,  // acknowledged when accepted in memory
+};
+
+struct Options {
+  CreateMode create = CreateMode::kIfMissing;
+  bool read_only = false;
+  bool skip_corruption = false;  // read-only logs: read what is sound, report what is not
+  bool direct = true;            // O_DIRECT where the file system takes it
+
+  std::uint64_t segment_bytes = 64u << 20;  // a segment that would grow beyond this is rotated
+  std::uint64_t segment_age_us = 0;         // 0: never by age
+  std::uint64_t journal_first_bytes = 1u << 20;
+  std::uint64_t journal_file_bytes = 16u << 20;
+  std::uint64_t journal_live_bytes_max = 64u << 20;  // also bounds memory of what is not destaged
+  std::uint64_t commit_bytes_max = 4u << 20;         // a commit takes what waits, up to about this
+  std::uint64_t buffered_bytes_max = 16u << 20;      // waiting to be committed
+  std::uint64_t appends_waiting_max = 65536;
+  std::uint64_t record_bytes_max = 64u << 20;
+  std::uint64_t batch_bytes_max = 64u << 20;
+  std::uint64_t batch_records_max = 1u << 20;
+  std::uint64_t frame_bytes_max = format::kFrameBytesMaxDefault;
+  std::uint64_t destage_bytes = 512u << 10;  // a stream with this much pending is destaged
+  std::uint64_t carry_bytes_max = 128u << 10;  // a stream with less pending is carried forward instead
+  std::uint64_t mark_delay_us = 5000;          // a mark block this long after the last acknowledgement
+  std::uint64_t lsn_reserve = 1u << 20;        // LSNs that a commit allows for before the next one
+  std::uint32_t open_segments_max = 64;        // open segment files
+};
+
+}  // namespace seglog::log

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// The bytes of one segment that its file does not hold durably yet: a contiguous range of segment
+// offsets kept in memory until it is destaged. Readers take them from here.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace seglog::log {
+
+// Guarded by the log's state mutex.
+class PendingBytes final {
+ public:
+  explicit PendingBytes(std::uint64_t begin) : begin_(begin) {}
+
+  std::uint64_t begin() const { return begin_; }
+  std::uint64_t end() const { return begin_ + bytes_.size(); }
+  std::size_t size() const { return bytes_.size(); }
+
+  void Append(ByteSpan bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+
+  // Borrowed until the next change.
+  ByteSpan Range(std::uint64_t from, std::uint64_t to) const {
+    SEGLOG_ASSERT(begin_ <= from && from <= to && to <= end());
+    return ByteSpan(bytes_).subspan(from - begin_, to - from);
+  }
+
+  void DropBefore(std::uint64_t offset) {
+    SEGLOG_ASSERT(begin_ <= offset && offset <= end());
+    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset - begin_));
+    begin_ = offset;
+    // A quiet stream must not hold on to what a busy moment needed.
+    if (bytes_.capacity() > 4 * bytes_.size() + kPageBytes) bytes_.shrink_to_fit();
+  }
+
+ private:
+  std::uint64_t begin_;
+  std::vector<std::byte> bytes_;
+};
+
+}  // namespace seglog::log

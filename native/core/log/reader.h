@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Reads records of one stream, verified, in slabs of about the size that was asked for. Bytes below the
+// destaged length come from the segment file, the rest from memory; the journal is never read. Damage is
+// an error with its place, or skipped and reported when the request says so.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "log/frame_check.h"
+#include "log/state.h"
+
+namespace seglog::log {
+
+// One thread at a time.
+class Reader final {
+ public:
+  explicit Reader(State* state) : state_(state) {}
+
+  void Read(const ReadRequest& request, ReadResult* result);
+
+ private:
+  // What a read needs to know of the segment it is in, as of one moment.
+  struct Place {
+    Segment* segment = nullptr;
+    std::uint64_t segment_id = 0;
+    std::uint64_t end = 0;
+    std::uint64_t footer_offset = 0, footer_bytes = 0;
+    std::uint64_t next_sequence = 0;  // behind the segment's last record
+    std::uint64_t limit = 0;          // records below are visible
+    bool is_last = false;
+    std::string path;
+    std::string key;
+  };
+  // The piece of a segment that is being looked at.
+  struct Window {
+    std::uint64_t offset = 0;  // in the segment
+    std::unique_ptr<std::byte[]> memory;
+    ByteSpan bytes;
+  };
+  // True pairs of sequence and frame offset, by offset: where a walk may begin.
+  struct Hints {
+    std::vector<format::IndexEntry> entries;
+    bool footer_tried = false;
+  };
+  enum class Walk : std::uint8_t { kMore, kDone };
+
+  bool FindPlace(const ReadRequest& request, std::uint64_t sequence, Place* place, ReadResult* result);
+  Status Fetch(const Place& place, std::uint64_t offset, std::uint64_t bytes, Window* window);
+  Status FetchFrame(const Place& place, std::uint64_t offset, std::uint64_t at_least, Window* window);
+  std::uint64_t StartOffset(const ReadRequest& request, const Place& place, std::uint64_t sequence);
+  void LoadFooter(const Place& place, Hints* hints);
+  void NoteHint(const Place& place, const format::FrameHeader& header, std::uint64_t offset);
+  Status ReadSegment(const ReadRequest& request, const Place& place, std::uint64_t* sequence,
+                     ReadResult* result);
+  Walk CollectFrame(const ReadRequest& request, const Place& place, const Window& window,
+                    std::size_t position, const format::FrameHeader& header, std::uint64_t* sequence,
+                    ReadResult* result);
+  Status SkipDamage(const ReadRequest& request, const Place& place, const Status& cause,
+                    std::uint64_t* offset, std::uint64_t* sequence, ReadResult* result);
+  bool FindNextFrame(const Place& place, std::uint64_t offset, std::uint64_t sequence,
+                     std::uint64_t* found, format::FrameHeader* header);
+
+  State* const state_;
+  std::unordered_map<std::uint64_t, Hints> hints_;  // by segment id
+};
+
+}  // namespace seglog::log

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "log/segment_files.h"
+
+#include "format/key_name.h"
+
+namespace seglog::log {
+
+std::string SegmentFiles::Path(const std::string& key, std::uint64_t first_sequence,
+                               std::uint64_t segment_id) {
+  return format::StreamDirectory(key) + "/" + format::SegmentFileName(first_sequence, segment_id);
+}
+
+Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key, const std::string& path) {
+  const std::string directory = format::StreamDirectory(key);
+  // Each new name is synced in the directory above it, from the top down.
+  std::string parent = "streams";
+  for (std::size_t slash = directory.find('/'); slash != std::string::npos;) {
+    slash = directory.find('/', slash + 1);
+    const std::string child = directory.substr(0, slash);
+    const Result<bool> exists = fs_->Exists(child);
+    if (!exists.ok()) return exists.status();
+    if (!exists.value()) SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory(child));
+    // Synced even when it is there: a crash may have come between its creation and its sync.
+    SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(parent));
+    parent = child;
+  }
+  const Result<bool> exists = fs_->Exists(path);
+  if (!exists.ok()) return exists.status();
+  const io::OpenMode mode = exists.value() ? io::OpenMode::kReadWrite : io::OpenMode::kCreateExclusive;
+  Result<std::unique_ptr<io::File>> file =
+      fs_->Open(path, io::OpenOptions{.mode = mode, .direct = direct_});
+  if (!file.ok()) return file.status();
+  SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(directory));
+  return Remember("w:" + path, std::move(file).value());
+}
+
+Result<SegmentFiles::FileRef> SegmentFiles::Open(const std::string& path, bool writing) {
+  std::string name = (writing ? "w:" : "r:") + path;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = by_name_.find(name); found != by_name_.end()) {
+      recent_.splice(recent_.begin(), recent_, found->second);
+      return found->second->file;
+    }
+  }
+  const io::OpenOptions options{.mode = writing ? io::OpenMode::kReadWrite : io::OpenMode::kRead,
+                                .direct = writing && direct_};
+  Result<std::unique_ptr<io::File>> file = fs_->Open(path, options);
+  if (!file.ok()) return file.status();
+  return Remember(std::move(name), std::move(file).value());
+}
+
+SegmentFiles::FileRef SegmentFiles::Remember(std::string name, std::unique_ptr<io::File> file) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second->file;
+  while (recent_.size() >= open_max_) {
+    by_name_.erase(recent_.back().name);
+    recent_.pop_back();
+  }
+  recent_.push_front(Entry{.name = name, .file = FileRef(std::move(file))});
+  by_name_.emplace(std::move(name), recent_.begin());
+  return recent_.front().file;
+}
+
+std::size_t SegmentFiles::open_count() {
+  const std::lock_guard lock(mutex_);
+  return recent_.size();
+}
+
+}  // namespace seglog::log

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// The streams of a log and their segments, as of the last commit that was built (or, during recovery,
+// accepted). Every change goes through an Apply function, the same for a commit being built and for one
+// being replayed, so that both can only come to the same table.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/status.h"
+#include "format/catalog.h"
+#include "format/commit_block.h"
+#include "format/segment_file.h"
+#include "log/log.h"
+#include "log/pending_bytes.h"
+
+namespace seglog::log {
+
+struct Segment {
+  explicit Segment(const format::CatalogSegment& stored)
+      : row(stored), pending(PendingBegin(stored)), durable_end(stored.end) {}
+
+  format::CatalogSegment row;
+  PendingBytes pending;       // from what is destaged to row.end
+  std::uint64_t durable_end;  // frames below lie in durable commits
+  // The journal file with the oldest block that pending bytes need; 0 while nothing is pending.
+  std::uint64_t oldest_generation = 0;
+  std::uint32_t times_carried = 0;
+  bool seal_ordered = false;       // its footer is durable, the commit that says so is not
+  bool seal_refused = false;       // its file fails its checks: left as it is, readers report it
+
+  bool open() const { return row.state == format::SegmentState::kOpen; }
+  bool empty() const { return row.end == format::kSegmentDataOffset; }
+
+ private:
+  static std::uint64_t PendingBegin(const format::CatalogSegment& stored) {
+    return stored.destaged == 0 ? format::kSegmentDataOffset : stored.destaged;
+  }
+};
+
+struct Stream {
+  explicit Stream(std::string stream_key) : key(std::move(stream_key)) {}
+
+  std::uint64_t id = 0;  // 0: named by a caller, but without a record so far
+  const std::string key;
+  std::uint64_t created_us = 0;
+  std::uint64_t next_sequence = 1;
+  std::uint64_t visible_next = 1;    // readers see records below
+  bool hides_synced = false;         // a record that waits for its sync lies at visible_next
+  bool touched = false;              // changed by a commit that is not durable yet
+  bool queued_for_destage = false;
+  std::vector<std::unique_ptr<Segment>> segments;  // by first sequence; the last one is open
+
+  bool born() const { return id != 0; }
+  Segment* open_segment() { return segments.empty() ? nullptr : segments.back().get(); }
+  Segment* FindSegment(std::uint64_t segment_id);
+  // The id of the segment before this one, 0 if there is none.
+  std::uint64_t IdBefore(const Segment& segment) const;
+};
+
+// Guarded by the log's state mutex.
+class StreamTable final {
+ public:
+  // Finds or adds; an added stream is not born.
+  StreamHandle HandleOf(std::string_view key);
+  Stream& at(StreamHandle handle) {
+    SEGLOG_ASSERT(handle < streams_.size());
+    return *streams_[handle];
+  }
+  std::size_t size() const { return streams_.size(); }
+  std::uint64_t born_count() const { return by_id_.size(); }
+  Stream* FindId(std::uint64_t stream_id);
+  // Of a stream that exists.
+  StreamHandle HandleOfId(std::uint64_t stream_id) const {
+    const auto found = by_id_.find(stream_id);
+    SEGLOG_ASSERT(found != by_id_.end());
+    return found->second;
+  }
+
+  // kCorrupt when the item contradicts the table; then nothing was changed.
+  Status Apply(const format::CreateStreamItem& item);
+  Status Apply(const format::RotateItem& item);
+  Status Apply(const format::SealedItem& item);
+  // Moves the segment's end and counters over the frame. The bytes are the caller's concern.
+  Status Apply(const format::FrameItem& item, std::uint64_t time_us, std::uint64_t last_lsn);
+
+  // For reading a damaged log: passes over what lies between the segment's end and this frame.
+  void SkipTo(const format::FrameItem& item);
+
+  void Load(const format::Catalog& catalog);
+  void Store(format::Catalog* catalog) const;
+
+ private:
+  std::vector<std::unique_ptr<Stream>> streams_;
+  std::unordered_map<std::string, StreamHandle> by_key_;
+  std::unordered_map<std::uint64_t, StreamHandle> by_id_;
+};
+
+}  // namespace seglog::log

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Builds the libFuzzer targets with clang and runs each: `npm run test:fuzz -- [seconds for each]
+// [target name …]`. Inputs found are kept in build-fuzz/corpus; a crash leaves its input beside them.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+
+const secondsDefault = 60;
+const buildDirectory = 'build-fuzz';
+const compilers = [process.env.CXX, 'clang++', 'clang++-14'].filter((name) => name?.includes('clang'));
+
+function run(command, args) {
+  const { status } = spawnSync(command, args, { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+const [secondsText, ...chosen] = process.argv.slice(2);
+const seconds = Number(secondsText ?? secondsDefault);
+if (!Number.isSafeInteger(seconds) || seconds < 1) {
+  console.error(`Expected a whole number of seconds but received ${secondsText}`);
+  process.exit(2);
+}
+
+const targets = readdirSync('native/test')
+  .filter((name) => /^fuzz_.*\.cc$/.test(name))
+  .map((name) => path.parse(name).name)
+  .filter((name) => chosen.length === 0 || chosen.includes(name))
+  .sort();
+if (targets.length === 0) {
+  console.error('Expected at least one target in native/test/fuzz_*.cc');
+  process.exit(1);
+}
+
+const compiler = compilers.find((name) => spawnSync(name, ['--version']).status === 0);
+if (compiler === undefined) {
+  console.error(`Expected ${compilers.join(' or ')} to be installed`);
+  process.exit(1);
+}
+const settings = [
+  'CMAKE_BUILD_TYPE=RelWithDebInfo',
+  `CMAKE_CXX_COMPILER=${compiler}`,
+  'SEGLOG_FUZZ=ON',
+  'SEGLOG_TESTS=OFF',
+  'SEGLOG_SANITIZE=address+undefined',
+];
+run('cmake', ['-S', '.', '-B', buildDirectory, '-G', 'Ninja', ...settings.map((setting) => `-D${setting}`)]);
+run('cmake', ['--build', buildDirectory]);
+
+for (const target of targets) {
+  const corpus = path.join(buildDirectory, 'corpus', target);
+  mkdirSync(corpus, { recursive: true });
+  const seeds = path.join('native/test/corpus', target);
+  const inputs = existsSync(seeds) ? [corpus, seeds] : [corpus];
+  console.log(`${target}: ${seconds} s`);
+  run(path.join(buildDirectory, target), [
+    `-max_total_time=${seconds}`,
+    '-print_final_stats=1',
+    `-artifact_prefix=${buildDirectory}/corpus/${target}-`,
+    ...inputs,
+  ]);
+}
