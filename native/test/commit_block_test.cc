@@ -234,6 +234,14 @@ TEST(CommitBlockTest, DoesNotValidateInAnotherPlaceOrLife) {
   EXPECT_FALSE(DecodeCommitBody(header.value(), block, Identity(), kOffset + kPageBytes).ok());
 }
 
+TEST(CommitBlockTest, SeedIsTheExampleOfTheFormatDocument) {
+  JournalIdentity identity{.generation = 5, .salt = 0x0123456789ABCDEF};
+  for (std::size_t i = 0; i < identity.log_uuid.size(); ++i) {
+    identity.log_uuid[i] = static_cast<std::byte>(i);
+  }
+  EXPECT_EQ(JournalSeed(identity, 8192), 0x9A5F6493u);
+}
+
 TEST(CommitBlockTest, RefusesHeadersThatContradictThemselves) {
   const auto decode = [](auto change) {
     Bytes block = Block({Frame(Pattern(24))});

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <string>
+#include <string_view>
 
 #include "test/format_test_util.h"
 
@@ -305,6 +307,36 @@ TEST(FrameTest, RecordOffsetRefusesLengthsThatLeadOutOfTheBody) {
   EXPECT_EQ(RecordOffset(header.value(), body, 1).status().code(), Code::kCorrupt);
   EXPECT_EQ(RecordOffset(header.value(), body, 2).status().code(), Code::kCorrupt);
   EXPECT_EQ(RecordOffset(header.value(), body.first(8), 0).status().code(), Code::kCorrupt);
+}
+
+// docs/format.md, "Example"; test/format-doc.test.ts compares the two.
+constexpr std::string_view kDocumentedFrame =
+    "53474652e8a62ddd0100000000000000"
+    "01000000000000000100000000000000"
+    "00401e18240a06000100000010000000"
+    "00000000000000000000000000000000"
+    "998d28ae0500001068656c6c6f000000";
+
+TEST(FrameTest, IsTheExampleOfTheFormatDocument) {
+  AlignedBuffer body;
+  FrameBodyBuilder builder;
+  builder.Begin(1, 4096 + kFrameHeaderBytes, false, &body);
+  builder.Add({.data = AsBytes("hello")});
+  FrameHeader header{
+      .stream_id = 1, .first_sequence = 1, .first_lsn = 1, .time_us = 1'700'000'000'000'000};
+  builder.Finish(&header);
+  Bytes frame(kFrameHeaderBytes);
+  EncodeFrameHeader(header, body.bytes(), 1, 4096, frame);
+  frame.insert(frame.end(), body.bytes().begin(), body.bytes().end());
+  std::string hex;
+  for (const std::byte byte : frame) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += kDigits[std::to_integer<std::size_t>(byte >> 4)];
+    hex += kDigits[std::to_integer<std::size_t>(byte & std::byte{15})];
+  }
+  EXPECT_EQ(hex, kDocumentedFrame);
+  EXPECT_EQ(SegmentSeed(1, 4096), 0x2C276DB2u);
+  EXPECT_EQ(SegmentSeed(1, 4160), 0x3627A680u);
 }
 
 TEST(FrameTest, ThousandRecordsInOneFrameCostAtMostSixteenBytesEach) {

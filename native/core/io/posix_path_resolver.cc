@@ -67,7 +67,7 @@ Result<FileDescriptor> PosixPathResolver::Open(std::string_view path, int flags,
                                                mode_t mode) const {
   SEGLOG_RETURN_IF_ERROR(CheckPath(path));
   const std::string name(path.empty() ? "." : path);
-  flags |= O_CLOEXEC | O_NOFOLLOW;
+  flags |= O_CLOEXEC;  // No O_NOFOLLOW: openat2 then says ENOTDIR of a link where ELOOP is meant.
   if (!use_openat2_.load(std::memory_order_relaxed)) return OpenByComponents(name, flags, mode);
 
   const int fd = RetryInterrupted([&] { return OpenBeneath(root(), name.c_str(), flags, mode); });

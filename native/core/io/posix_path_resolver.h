@@ -29,7 +29,7 @@ class PosixPathResolver final {
       : root_(std::move(root)), use_openat2_(allow_openat2) {}
 
   int root() const { return root_.get(); }
-  // `flags` and `mode` are openat's; O_CLOEXEC and O_NOFOLLOW are added.
+  // `flags` and `mode` are openat's; O_CLOEXEC is added, links are refused.
   Result<FileDescriptor> Open(std::string_view path, int flags, mode_t mode) const;
   Result<FileDescriptor> OpenDirectory(std::string_view path) const;
   // `path` must not be "".

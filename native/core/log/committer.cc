@@ -70,6 +70,7 @@ void Committer::TakeOrders() {
     std::size_t taken = 0;
     while (taken < orders->size() && add((*orders)[taken])) ++taken;
     orders->erase(orders->begin(), orders->begin() + static_cast<std::ptrdiff_t>(taken));
+    if (taken > 0) state_->destager_has_news = true;
     return orders->empty();
   };
   const bool all =
@@ -187,7 +188,7 @@ StepOutcome Committer::GatherNothing() {
     for (Completion& answer : answers_on_sync_) completions_.push_back(std::move(answer));
     answers_on_sync_.clear();
     sync_wanted_ = false;
-    if (close_asked_) state_->closing = true;
+    if (close_asked_) state_->closing = state_->destager_has_news = true;
     AnswerDrains();
     return StepOutcome::kProgress;
   }
@@ -219,6 +220,7 @@ StepOutcome Committer::SwitchJournal() {
                 live_bytes + state_->next_journal->bytes() <= state_->options.journal_live_bytes_max);
   if (!allowed) {
     state_->next_journal_bytes = format::kJournalBlocksOffset + switch_bytes_;
+    state_->destager_has_news = true;
     if (state_->no_space && switch_for_append_) {
       RefuseAppends(Status(Code::kNoSpace, "the disk is full, and so is the journal"));
     }
@@ -232,6 +234,7 @@ StepOutcome Committer::SwitchJournal() {
   begins_file_ = true;
   state_->journal = std::move(state_->next_journal);
   state_->next_journal_bytes = 0;
+  state_->destager_has_news = true;
   return StepOutcome::kProgress;
 }
 
@@ -249,7 +252,9 @@ void Committer::IssueBlock() {
                                     .previous_end = begins_file_ ? previous_end_ : 0};
   begins_file_ = false;
   if (!builder_.empty()) ++undurable_commits_;
+  const bool half_full_before = state_->journal->HalfFull();
   block_offset_ = state_->journal->Issue(commit, builder_.block_bytes());
+  if (!half_full_before && state_->journal->HalfFull()) state_->destager_has_news = true;
   block_ = builder_.Finish(header, state_->journal->identity(), block_offset_);
   builder_.TakeTouched(&touched_);
   mark_at_once_ = false;
@@ -291,7 +296,7 @@ StepOutcome Committer::Publish() {
     for (Completion& answer : answers_on_sync_) completions_.push_back(std::move(answer));
     answers_on_sync_.clear();
     sync_wanted_ = false;
-    if (close_asked_) state_->closing = true;
+    if (close_asked_) state_->closing = state_->destager_has_news = true;
   }
   ReleaseTaken();
   AnswerDrains();
@@ -331,6 +336,7 @@ void Committer::MakeDurable() {
 void Committer::CaptureIfWanted() {
   if (!state_->capture_wanted || !AllDurable()) return;
   state_->captured = state_->Capture();
+  state_->destager_has_news = true;
   state_->capture_wanted = false;
 }
 

@@ -32,11 +32,9 @@ StepOutcome Destager::Step() {
   }
   if (journal_bytes != 0) return PrepareJournal(journal_bytes);
   if (state_->closing) return WriteLastSnapshot();
-  if (phase_ != Phase::kNone) return StepCheckpoint();
-  if (CheckpointIsDue()) {
-    BeginCheckpoint();
-    return StepOutcome::kProgress;
-  }
+  if (phase_ == Phase::kNone && CheckpointIsDue()) BeginCheckpoint();
+  // While a checkpoint waits for the committer, there may be other things to do.
+  if (phase_ != Phase::kNone && StepCheckpoint() == StepOutcome::kProgress) return StepOutcome::kProgress;
   if (seal_job_ != nullptr) return StepSeal();
   return StepQueue();
 }
@@ -55,13 +53,12 @@ StepOutcome Destager::Fail(const Status& cause) {
   return StepOutcome::kProgress;
 }
 
-// The next file is prepared when this one is half full, so that no commit waits for it.
 bool Destager::JournalIsWanted(std::uint64_t* bytes) {
   const JournalFile& current = *state_->journal;
   const std::uint64_t asked = state_->next_journal_bytes;
   *bytes = std::max(state_->options.journal_file_bytes, AlignUp<std::uint64_t>(asked, kPageBytes));
   if (state_->next_journal != nullptr) return state_->next_journal->bytes() < asked;
-  return asked != 0 || current.room() < current.bytes() / 2;
+  return asked != 0 || current.HalfFull();
 }
 
 StepOutcome Destager::PrepareJournal(std::uint64_t bytes) {

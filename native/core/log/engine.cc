@@ -132,6 +132,11 @@ std::uint64_t Engine::DurableLsn() {
   return state_.durable_lsn;
 }
 
+bool Engine::TakeNewsForDestager() {
+  const std::lock_guard lock(state_.mutex);
+  return std::exchange(state_.destager_has_news, false);
+}
+
 void Engine::Resume() {
   const std::lock_guard lock(state_.mutex);
   state_.no_space = false;

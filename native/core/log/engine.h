@@ -34,6 +34,8 @@ class Engine final {
   Stats GetStats();
   std::uint64_t DurableLsn();
   void Resume();
+  // Whether the destager should look again; asked after each step of the committer.
+  bool TakeNewsForDestager();
 
  private:
   Engine(const Environment& environment, const Options& options)

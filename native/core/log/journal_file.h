@@ -41,6 +41,8 @@ class JournalFile final {
   std::uint64_t bytes() const { return bytes_; }
   std::uint64_t write_offset() const { return write_offset_; }
   std::uint64_t room() const { return bytes_ - write_offset_; }
+  // The next file is prepared from here on, so that no commit waits for it.
+  bool HalfFull() const { return room() < bytes_ / 2; }
   std::uint64_t first_commit() const { return first_commit_; }
   const char* write_method() const { return file_->write_method(); }
 

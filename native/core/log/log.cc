@@ -110,6 +110,7 @@ class Log::Threads final {
       const StepOutcome outcome = engine_->committer().Step();
       engine_->committer().TakeCompletions(&answers);
       if (!answers.empty()) Deliver(&answers);
+      if (engine_->TakeNewsForDestager()) Notify();
       return outcome;
     }, [this] { return engine_->committer().WakeAt(); });
   }
@@ -119,8 +120,8 @@ class Log::Threads final {
     Loop([this] { return engine_->destager().Step(); }, [this] { return engine_->destager().WakeAt(); });
   }
 
-  // Steps until stopped; sleeps when there is nothing to do. A step that did something may have given
-  // the other thread work, but only the last one before sleeping has to say so.
+  // Steps until stopped; sleeps when there is nothing to do, having told the other thread, which may
+  // have been given work.
   template <typename StepFunction, typename WakeAtFunction>
   void Loop(StepFunction&& step, WakeAtFunction&& wake_at) {
     while (true) {
@@ -131,18 +132,19 @@ class Log::Threads final {
         seen = events_;
       }
       bool worked = false;
-      while (step() == StepOutcome::kProgress) {
+      StepOutcome outcome = step();
+      for (; outcome == StepOutcome::kProgress; outcome = step()) {
         worked = true;
         if (Stopping()) return;
       }
-      if (worked) {
+      if (worked || outcome == StepOutcome::kBlocked) {
         Notify();
         const std::lock_guard lock(mutex_);
         ++seen;
       }
       std::unique_lock lock(mutex_);
       const auto roused = [&] { return stopping_ || events_ != seen; };
-      const std::uint64_t at = wake_at();
+      const std::uint64_t at = outcome == StepOutcome::kBlocked ? UINT64_MAX : wake_at();
       if (at == UINT64_MAX) {
         changed_.wait(lock, roused);
       } else if (const std::uint64_t now = clock_.BootMicros(); at > now) {

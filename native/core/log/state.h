@@ -93,6 +93,7 @@ struct State {
 
   // From the committer to the destager.
   std::vector<StreamHandle> destage_queue;
+  bool destager_has_news = false;  // something for the destager changed since it was last roused
   bool closing = false;     // everything is committed and durable; write the last snapshot
   std::optional<Status> close_result;
 
@@ -120,6 +121,7 @@ struct State {
   std::uint64_t FirstCommitOf(std::uint64_t generation) const;
   void QueueForDestage(StreamHandle handle) {
     Stream& stream = table.at(handle);
+    destager_has_news = true;
     if (stream.queued_for_destage) return;
     stream.queued_for_destage = true;
     destage_queue.push_back(handle);

@@ -40,7 +40,7 @@ enum class FaultKind : unsigned char {
   kWrite,          // nothing is written
   kShortWrite,     // half is written, in whole pages where the file is direct
   kExtend,         // a write that makes the file longer or allocates pages; nothing is written
-  kSync,           // SyncData, or the sync of a kSynced write, whose bytes are then as after SyncData's
+  kSync,           // SyncData, or the sync of a kSynced write: its bytes may be there or not
   kSyncDirectory,
   kEntries,        // creating, renaming, removing
   kTruncate,

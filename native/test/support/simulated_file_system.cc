@@ -88,6 +88,7 @@ Status SimulatedFileSystem::Rename(std::string_view from, std::string_view to) {
   const Result<Place> target = Find(to, "renameat");
   if (!target.ok()) return target.status();
   SEGLOG_RETURN_IF_ERROR(CheckRename(source.value(), target.value(), from));
+  if (to.starts_with(std::string(from) + "/")) return Status::FromErrno(EINVAL, "renameat", from);
   const int fault = disk_.MeetFault(FaultKind::kEntries, from);
   if (fault != 0) return Status::FromErrno(fault, "renameat", from);
   const bool only_target = admission == Admission::kCutPart &&

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+// The log with its threads, on a real directory.
+#include "log/log.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <mutex>
+
+namespace seglog::log {
+namespace {
+
+// A log in a directory of its own, with calls that wait.
+class LogTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "seglog-log-test-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern + "/log";
+  }
+
+  void TearDown() override {
+    log_.reset();
+    std::filesystem::remove_all(std::filesystem::path(directory_).parent_path());
+  }
+
+  Status Open(const Options& options = {}) {
+    const Token token = ++token_;
+    log_ = Log::Start(directory_, options, "pid=1", token, [this] {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+      condition_.notify_all();
+    });
+    return Wait(token).status;
+  }
+
+  void Close() {
+    const Token token = ++token_;
+    log_->Close(token);
+    EXPECT_TRUE(Wait(token).status.ok());
+    log_.reset();
+  }
+
+  Completion Wait(Token token) {
+    while (true) {
+      for (Completion& completion : log_->TakeCompletions()) {
+        completions_.emplace(completion.token, std::move(completion));
+      }
+      for (ReadResult& read : log_->TakeReads()) reads_.emplace(read.token, std::move(read));
+      if (auto found = completions_.find(token); found != completions_.end()) return found->second;
+      if (reads_.contains(token)) return {};
+      std::unique_lock lock(mutex_);
+      condition_.wait(lock, [this] { return woken_; });
+      woken_ = false;
+    }
+  }
+
+  Completion Append(const std::string& key, const std::string& data,
+                    Durability durability = Durability::kSync) {
+    const Token token = Submit(key, data, durability);
+    return Wait(token);
+  }
+
+  Token Submit(const std::string& key, const std::string& data, Durability durability) {
+    const Token token = ++token_;
+    const AppendInput input{.stream = log_->HandleOf(key), .user_headers = {}, .data = AsBytes(data)};
+    EXPECT_TRUE(log_->Append({&input, 1}, durability, token).ok());
+    return token;
+  }
+
+  std::vector<std::string> ReadAll(const std::string& key) {
+    std::vector<std::string> found;
+    std::uint64_t next = 1;
+    while (true) {
+      const Token token = ++token_;
+      log_->Read({.stream = log_->HandleOf(key), .from_sequence = next}, token);
+      Wait(token);
+      const ReadResult& read = reads_.at(token);
+      EXPECT_TRUE(read.status.ok()) << read.status.ToString();
+      for (const RecordColumns& record : read.records) {
+        found.emplace_back(reinterpret_cast<const char*>(read.bytes.get()) + record.data_offset,
+                           record.data_bytes);
+      }
+      if (read.at_end || !read.status.ok()) return found;
+      next = read.next_sequence;
+    }
+  }
+
+  std::string directory_;
+  std::unique_ptr<Log> log_;
+  Token token_ = 0;
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool woken_ = false;
+  std::map<Token, Completion> completions_;
+  std::map<Token, ReadResult> reads_;
+};
+
+TEST_F(LogTest, WhatWasAcknowledgedIsReadBackAfterReopening) {
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(log_->recovery().status, RecoveryStatus::kNew);
+  const Completion first = Append("orders", "one");
+  ASSERT_TRUE(first.status.ok()) << first.status.ToString();
+  EXPECT_EQ(first.first_lsn, 1u);
+  EXPECT_EQ(first.sequences, std::vector<std::uint64_t>{1});
+  Append("orders", "two");
+  Append("other", "three");
+  EXPECT_EQ(ReadAll("orders"), (std::vector<std::string>{"one", "two"}));
+  log_.reset();  // Without Close.
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(log_->recovery().status, RecoveryStatus::kRecovered);
+  EXPECT_EQ(ReadAll("orders"), (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(ReadAll("other"), (std::vector<std::string>{"three"}));
+  EXPECT_EQ(Append("orders", "four").sequences, std::vector<std::uint64_t>{3});
+  Close();
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(log_->recovery().status, RecoveryStatus::kClean);
+  EXPECT_EQ(ReadAll("orders"), (std::vector<std::string>{"one", "two", "four"}));
+}
+
+TEST_F(LogTest, ManyStreamsRotateSealAndRecycleUnderTinySettings) {
+  Options options;
+  options.segment_bytes = 64 * 1024;
+  options.journal_first_bytes = 32 * 1024;
+  options.journal_file_bytes = 64 * 1024;
+  options.journal_live_bytes_max = 256 * 1024;
+  options.carry_bytes_max = 8 * 1024;
+  options.destage_bytes = 16 * 1024;
+  options.open_segments_max = 4;
+  std::map<std::string, std::vector<std::string>> expected;
+  for (int round = 0; round < 4; ++round) {
+    ASSERT_TRUE(Open(options).ok());
+    std::vector<Token> tokens;
+    for (int i = 0; i < 3000; ++i) {
+      const std::string key = "key-" + std::to_string(i % 11 == 0 ? i % 7 : 1);
+      std::string data = std::to_string(round) + ":" + std::to_string(i) + std::string(100, 'x');
+      tokens.push_back(Submit(key, data, static_cast<Durability>(i % 3)));
+      expected[key].push_back(std::move(data));
+      if (i % 100 == 99) {
+        for (const Token token : tokens) ASSERT_TRUE(Wait(token).status.ok());
+        tokens.clear();
+      }
+    }
+    const Stats stats = log_->GetStats();
+    EXPECT_LE(stats.open_segments, 4u);
+    if (round > 0) {
+      EXPECT_GT(stats.checkpoints, 0u);
+      EXPECT_GT(stats.segments_sealed, 0u);
+    }
+    for (const auto& [key, data] : expected) EXPECT_EQ(ReadAll(key), data) << key;
+    if (round % 2 == 0) Close();
+    log_.reset();
+  }
+}
+
+TEST_F(LogTest, ASecondOpenerIsRefusedAndToldWhoHoldsTheLog) {
+  ASSERT_TRUE(Open().ok());
+  std::unique_ptr<Log> first = std::move(log_);
+  const Status second = Open();
+  EXPECT_EQ(second.code(), Code::kLocked);
+  EXPECT_NE(second.message().find("pid=1"), std::string::npos) << second.message();
+}
+
+}  // namespace
+}  // namespace seglog::log
