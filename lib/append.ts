@@ -4,7 +4,7 @@
 
 import { checkOptions, checkSignal, expectedMessage, toBytes } from './check.js';
 import type { Engine, StreamRef, Submission, Waiter } from './engine.js';
-import type { Failure } from './errors.js';
+import { type Failure, type SeglogError, toError } from './errors.js';
 import { encodeHeaders } from './headers.js';
 import { checkDurability, type Durability } from './options.js';
 import type { AppendOptions, AppendResult, BatchOptions, BatchRecord, BatchResult, IngestOptions } from './types.js';
@@ -127,7 +127,8 @@ class SingleAppend implements Submission, Waiter {
   #data: Uint8Array;
   #headers: Uint8Array | undefined;
   readonly #durability: number;
-  #resolve: (result: AppendResult | Promise<never>) => void = () => {};
+  #resolve: (result: AppendResult) => void = () => {};
+  #reject: (error: SeglogError) => void = () => {};
 
   constructor(
     engine: Engine,
@@ -143,8 +144,9 @@ class SingleAppend implements Submission, Waiter {
     this.#headers = headers;
     this.#durability = durability;
     this.signal = signal;
-    this.promise = new Promise((resolve) => {
+    this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
+      this.#reject = reject;
     });
   }
 
@@ -176,8 +178,9 @@ class SingleAppend implements Submission, Waiter {
     this.#resolve(new Appended(numbers[at] ?? 0, firstLsn, this.#engine.idOf(this.#ref)));
   }
 
-  fail(error: Promise<never>): void {
-    this.#resolve(error);
+  // The stack of a failure that comes later does not name the caller: that would cost an async function per append.
+  fail(failure: Failure): void {
+    this.#reject(toError(failure));
   }
 }
 
@@ -195,7 +198,8 @@ class BatchAppend implements Submission, Waiter {
   readonly #refs: readonly StreamRef[];
   #packed: PackedBatch | undefined;
   readonly #durability: number;
-  #resolve: (result: BatchResult | Promise<never>) => void = () => {};
+  #resolve: (result: BatchResult) => void = () => {};
+  #reject: (error: SeglogError) => void = () => {};
 
   constructor(engine: Engine, packed: PackedBatch, durability: number, signal: AbortSignal | undefined) {
     this.#engine = engine;
@@ -204,8 +208,9 @@ class BatchAppend implements Submission, Waiter {
     this.#durability = durability;
     this.byteCount = packed.bytes.length;
     this.signal = signal;
-    this.promise = new Promise((resolve) => {
+    this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
+      this.#reject = reject;
     });
   }
 
@@ -232,8 +237,8 @@ class BatchAppend implements Submission, Waiter {
     this.#resolve({ firstLsn, records });
   }
 
-  fail(error: Promise<never>): void {
-    this.#resolve(error);
+  fail(failure: Failure): void {
+    this.#reject(toError(failure));
   }
 }
 

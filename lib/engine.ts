@@ -3,7 +3,7 @@
 // streams by key. Every promise that a method hands out is settled by exactly one answer, or by close().
 
 import { checkInteger } from './check.js';
-import { closedError, type Failure, SeglogError, toError } from './errors.js';
+import { CLOSED, closedError, type Failure, SeglogError, toError } from './errors.js';
 import { type Key, keyBytes, keyOf } from './key.js';
 import type { Deliver, NativeAddon, NativeLog, NativeReadResult, NativeRecovery } from './native.js';
 import { type Durability, nativeOptionValues, type ResolvedOptions } from './options.js';
@@ -13,7 +13,7 @@ import type { LogStats } from './types.js';
 /** Who waits for an answer that is no read. `numbers[at]` to `numbers[at + count - 1]` are the sequences. */
 export interface Waiter {
   done(firstLsn: number, numbers: Float64Array, at: number, count: number): void;
-  fail(error: Promise<never>): void;
+  fail(failure: Failure): void;
 }
 
 /** A stream as the engine knows it. */
@@ -179,19 +179,23 @@ export class Engine {
     return false;
   }
 
-  /** Submits behind the appends that wait, and resolves or rejects with the answer. */
-  request(submit: (log: NativeLog, token: number) => void): Promise<void> {
-    return new Promise((resolve) => {
-      const log = this.log();
+  /**
+   * Submits behind the appends that wait, and resolves or rejects with the answer. An async function, so that the stack
+   * of an error that it makes names those who await it.
+   */
+  async request(submit: (log: NativeLog, token: number) => void): Promise<void> {
+    const log = this.log();
+    const failure = await new Promise<Failure | undefined>((resolve) => {
       const submission: Submission = {
         submit: (token) => void submit(log, token),
         own: () => {},
-        waiter: { done: () => resolve(), fail: resolve },
+        waiter: { done: () => resolve(undefined), fail: resolve },
         signal: undefined,
       };
       if (this.#queueLength === 0) this.#submit(submission);
       else this.#queue.push(submission);
     });
+    if (failure !== undefined) throw toError(failure);
   }
 
   /** Undefined: the log was closed before the answer came. */
@@ -242,7 +246,7 @@ export class Engine {
     if (this.#state !== 'opening') this.#lastDurableLsn = this.#native.durableLsn(this.#log);
     this.#state = 'closed';
     this.#native.release(this.#log);
-    for (const waiter of this.#waiters.values()) waiter.fail(raiseClosed());
+    for (const waiter of this.#waiters.values()) waiter.fail(CLOSED);
     for (const resolve of this.#reads.values()) resolve(undefined);
     this.#waiters.clear();
     this.#reads.clear();
@@ -270,8 +274,7 @@ export class Engine {
       this.#pump();
     };
     // A failed log refuses each of those that wait, with the reason.
-    const waiter: Waiter = { done: answered, fail: (error) => error.catch(answered) };
-    this.#waiters.set(token, waiter);
+    this.#waiters.set(token, { done: answered, fail: answered });
     this.#native.drain(this.#log, token);
   }
 
@@ -285,7 +288,7 @@ export class Engine {
           this.#askForRoom();
           break;
         }
-        if (failure !== undefined) head.waiter.fail(raise(failure));
+        if (failure !== undefined) head.waiter.fail(failure);
       }
       this.#queueStart++;
     }
@@ -300,7 +303,7 @@ export class Engine {
     for (const { token, failure } of failures) {
       const waiter = this.#waiters.get(token);
       this.#waiters.delete(token);
-      waiter?.fail(raise(failure));
+      waiter?.fail(failure);
     }
     for (let at = 0; at < completions.length; ) {
       const token = completions[at] ?? 0;
@@ -320,15 +323,4 @@ export class Engine {
       resolve?.(result);
     }
   };
-}
-
-// The error is made inside an async function that the caller's promise follows, so that its stack names the caller.
-async function raise(failure: Failure): Promise<never> {
-  await undefined;
-  throw toError(failure);
-}
-
-async function raiseClosed(): Promise<never> {
-  await undefined;
-  throw closedError();
 }

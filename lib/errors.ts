@@ -68,7 +68,10 @@ export function toError(failure: Failure, report?: RecoveryReport): SeglogError 
   return new SeglogError(failure.code, failure.message, report === undefined ? failure : { ...failure, report });
 }
 
-/** The log does not take this call, or an answer will never come, because it is closed. */
+/** The log does not take a call, or an answer will never come, because it is closed. */
+export const CLOSED: Failure = { code: 'CLOSED', message: 'The log is closed', errno: 0, syscall: '', path: '' };
+
+/** As {@link toError}, of {@link CLOSED}. */
 export function closedError(): SeglogError {
-  return new SeglogError('CLOSED', 'The log is closed');
+  return toError(CLOSED);
 }

@@ -99,7 +99,10 @@ export class Log implements AsyncDisposable {
     return ingest(this.#engine, key, data, options);
   }
 
-  /** Resolves when there is room for `ingest` again: less waits than half of `bufferedBytesMax`. Promises no durability. Rejects with FAILED, CLOSED, IO_ERROR. */
+  /**
+   * Resolves when there is room for `ingest` again: less waits than half of `bufferedBytesMax`. Promises no
+   * durability. Rejects with FAILED, CLOSED, IO_ERROR.
+   */
   async drain(options?: WaitOptions): Promise<void> {
     const signal = checkWaitOptions(options, 'drain');
     const { native } = this.#engine;
@@ -109,7 +112,10 @@ export class Log implements AsyncDisposable {
     );
   }
 
-  /** Resolves when everything appended or ingested before the call survives a power cut. Rejects with FAILED, CLOSED, IO_ERROR. */
+  /**
+   * Resolves when everything appended or ingested before the call survives a power cut. Rejects with FAILED, CLOSED,
+   * IO_ERROR.
+   */
   async sync(options?: WaitOptions): Promise<void> {
     const signal = checkWaitOptions(options, 'sync');
     const { native } = this.#engine;
@@ -119,7 +125,10 @@ export class Log implements AsyncDisposable {
     );
   }
 
-  /** Resolves when every surviving record with an LSN up to `lsn` survives a power cut; syncs if it must. Rejects as `sync` does, and with RangeError for an LSN that was not given out. */
+  /**
+   * Resolves when every surviving record with an LSN up to `lsn` survives a power cut; syncs if it must. Rejects as
+   * `sync` does, and with RangeError for an LSN that was not given out.
+   */
   async waitDurable(lsn: number, options?: WaitOptions): Promise<void> {
     const signal = checkWaitOptions(options, 'waitDurable');
     const checked = this.#engine.checkLsn(lsn);
@@ -165,7 +174,10 @@ export class Log implements AsyncDisposable {
     return this.#engine.stats();
   }
 
-  /** Goes on at once after a full disk, where room was made. Without it the log notices by itself, later. Throws CLOSED. */
+  /**
+   * Goes on at once after a full disk, where room was made. Without it the log notices by itself, later. Throws
+   * CLOSED.
+   */
   resume(): void {
     this.#engine.native.resume(this.#engine.log());
   }

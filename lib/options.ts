@@ -16,11 +16,17 @@ export type Durability = 'sync' | 'os' | 'none';
 
 /** Options of {@link openLog}. Unknown ones throw. */
 export interface OpenOptions {
-  /** `'if-missing'` makes a log where there is none, `'never'` rejects with NOT_FOUND, `'new'` rejects with EXISTS where there is one. Default `'if-missing'`. */
+  /**
+   * `'if-missing'` makes a log where there is none, `'never'` rejects with NOT_FOUND, `'new'` rejects with EXISTS
+   * where there is one. Default `'if-missing'`.
+   */
   readonly create?: CreateMode | undefined;
   /** Read only: takes no lock and changes nothing on disk. Default false. */
   readonly readOnly?: boolean | undefined;
-  /** `'fail'` rejects with CORRUPT where acknowledged bytes are damaged; `'skip'`, with `readOnly` only, reads what is sound and reports the rest. Default `'fail'`. */
+  /**
+   * `'fail'` rejects with CORRUPT where acknowledged bytes are damaged; `'skip'`, with `readOnly` only, reads what is
+   * sound and reports the rest. Default `'fail'`.
+   */
   readonly onCorruption?: 'fail' | 'skip' | undefined;
   /** The durability of appends that do not choose one. Default `'sync'`. */
   readonly durability?: Durability | undefined;
@@ -30,11 +36,17 @@ export interface OpenOptions {
   readonly segmentBytes?: number | undefined;
   /** A segment older than this many milliseconds is rotated. Default 0: never by age. */
   readonly segmentAgeMs?: number | undefined;
-  /** Size of the first journal file, so that a new log opens fast. A multiple of 4,096. Default 1,048,576; minimum 65,536. */
+  /**
+   * Size of the first journal file, so that a new log opens fast. A multiple of 4,096. Default 1,048,576; minimum
+   * 65,536.
+   */
   readonly journalFirstBytes?: number | undefined;
   /** Size of the other journal files. A multiple of 4,096. Default 16,777,216; minimum 65,536. */
   readonly journalFileBytes?: number | undefined;
-  /** Live journal at most: bounds recovery time, and memory of what is not in segments yet. Default 67,108,864; minimum 131,072. */
+  /**
+   * Live journal at most: bounds recovery time, and memory of what is not in segments yet. Default 67,108,864;
+   * minimum 131,072.
+   */
   readonly journalLiveBytesMax?: number | undefined;
   /** A commit takes what waits, up to about this many bytes. Default 4,194,304; minimum 4,096. */
   readonly commitBytesMax?: number | undefined;
@@ -52,11 +64,14 @@ export interface OpenOptions {
   readonly frameBytesMax?: number | undefined;
   /** A stream with this many bytes in the journal only is written to its segment. Default 524,288; minimum 4,096. */
   readonly destageBytes?: number | undefined;
-  /** When a journal file is to be recycled, streams with less than this are carried forward in the journal instead. Default 131,072; minimum 0. */
+  /**
+   * When a journal file is to be recycled, streams with less than this are carried forward in the journal instead.
+   * Default 131,072, and never more than a quarter of journalFileBytes; minimum 0.
+   */
   readonly carryBytesMax?: number | undefined;
   /** How long after the last acknowledgement the journal notes what is durable. Default 5 ms; minimum 1. */
   readonly markDelayMs?: number | undefined;
-  /** Segment files open at a time. Default 64; 4 to 65,536. */
+  /** Segment files open at a time. Default 64; 1 to 65,536. */
   readonly openSegmentsMax?: number | undefined;
 }
 
@@ -92,12 +107,13 @@ const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
   destageBytes: { min: PAGE_BYTES },
   carryBytesMax: { min: 0 },
   markDelayMs: { min: 1, max: 1e9, native: 'markDelayUs', factor: 1000 },
-  openSegmentsMax: { min: 4, max: 65536 },
+  openSegmentsMax: { min: 1, max: 65536 },
 };
 
 /** Checks what was given and fills in what was not. Throws TypeError and RangeError. */
 export function resolveOptions(given: OpenOptions, constants: NativeAddon['constants']): ResolvedOptions {
   const numeric = (name: NumericOption) => resolveNumber(name, given[name], constants);
+  const defaultCarryBytesMax = Math.min(numeric('carryBytesMax'), Math.floor(numeric('journalFileBytes') / 4));
   const resolved: ResolvedOptions = {
     create: checkOneOf<CreateMode>(given.create ?? 'if-missing', ['if-missing', 'never', 'new'], 'create'),
     readOnly: checkBoolean(given.readOnly ?? false, 'readOnly'),
@@ -117,7 +133,7 @@ export function resolveOptions(given: OpenOptions, constants: NativeAddon['const
     batchRecordsMax: numeric('batchRecordsMax'),
     frameBytesMax: numeric('frameBytesMax'),
     destageBytes: numeric('destageBytes'),
-    carryBytesMax: numeric('carryBytesMax'),
+    carryBytesMax: given.carryBytesMax === undefined ? defaultCarryBytesMax : numeric('carryBytesMax'),
     markDelayMs: numeric('markDelayMs'),
     openSegmentsMax: numeric('openSegmentsMax'),
   };
@@ -130,6 +146,9 @@ export function resolveOptions(given: OpenOptions, constants: NativeAddon['const
   }
   if (resolved.journalFirstBytes > resolved.journalFileBytes) {
     throw new RangeError('Expected journalFirstBytes to be at most journalFileBytes');
+  }
+  if (resolved.carryBytesMax > resolved.journalFileBytes / 4) {
+    throw new RangeError('Expected carryBytesMax to be at most a quarter of journalFileBytes');
   }
   if (resolved.journalLiveBytesMax < 2 * resolved.journalFileBytes) {
     throw new RangeError('Expected journalLiveBytesMax to be at least twice journalFileBytes');

@@ -95,7 +95,8 @@ export class Stream {
 
   /**
    * Ends the stream's segment, so that the next record begins another. The footer is written in the background.
-   * Resolves when the end is durable. Rejects with NOT_FOUND, READ_ONLY, CLOSED, FAILED.
+   * Resolves when the end is durable; at once where the segment, or the stream, has no record.
+   * Rejects with READ_ONLY, CLOSED, FAILED, IO_ERROR.
    */
   async seal(options?: WaitOptions): Promise<void> {
     const signal = checkWaitOptions(options, 'seal');

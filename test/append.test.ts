@@ -94,18 +94,21 @@ describe('append', () => {
     await expect(log.append('key', Buffer.alloc(1000))).resolves.toMatchObject({ seq: 1 });
   });
 
-  test.each<[Durability]>([['sync'], ['os'], ['none']])("with durability '%s' is there after a reopen", async (durability) => {
-    const directory = temporaryDirectory();
-    const log = await openTestLog({ durability }, directory);
-    await log.append('key', 'by the log');
-    await log.append('key', 'by the append', { durability });
-    await log.close();
-    const again = await openTestLog({}, directory);
-    expect((await collect(again.stream('key').read())).map(({ data }) => data.toString())).toEqual([
-      'by the log',
-      'by the append',
-    ]);
-  });
+  test.each<[Durability]>([['sync'], ['os'], ['none']])(
+    "with durability '%s' is there after a reopen",
+    async (durability) => {
+      const directory = temporaryDirectory();
+      const log = await openTestLog({ durability }, directory);
+      await log.append('key', 'by the log');
+      await log.append('key', 'by the append', { durability });
+      await log.close();
+      const again = await openTestLog({}, directory);
+      expect((await collect(again.stream('key').read())).map(({ data }) => data.toString())).toEqual([
+        'by the log',
+        'by the append',
+      ]);
+    },
+  );
 });
 
 describe('signal', () => {
@@ -244,7 +247,9 @@ describe('ingest', () => {
     await log.sync();
     expect(log.durableLsn).toBe(1000);
     const records = await collect(log.stream('key').read());
-    expect(records.map(({ data }) => data.toString())).toEqual(Array.from({ length: 1000 }, (_, index) => String(index)));
+    expect(records.map(({ data }) => data.toString())).toEqual(
+      Array.from({ length: 1000 }, (_, index) => String(index)),
+    );
   });
 
   test('returns false when much waits, throws QUEUE_FULL beyond the bound, and goes on after drain', async () => {

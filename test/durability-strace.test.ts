@@ -75,12 +75,13 @@ describe.each(traceCases)('a durable append %s', (_, options) => {
   });
 });
 
-test('an append that is not durable is acknowledged without a sync', async () => {
+// The first one may sync: an LSN that is shown must lie below a limit that is durable.
+test('appends that are not durable are acknowledged without a sync, but for the first', async () => {
   const directory = join(temporaryDirectory(), 'log');
   const args = [directory, '5', JSON.stringify({ durability: 'none', markDelayMs: 1e6 })];
   const trace = readTrace(await traceScript('strace-writer.mjs', args, COMMIT_HEADER_BYTES));
   expect(trace.windows).toHaveLength(5);
-  for (const { from, to } of trace.windows) {
+  for (const { from, to } of trace.windows.slice(1)) {
     const durable = trace.writes.filter((write) => write.call.entered > from && isDurableBefore(trace, write, to));
     expect(durable).toEqual([]);
   }

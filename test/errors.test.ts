@@ -37,10 +37,12 @@ test("an error's stack names the function that called", async () => {
 });
 
 test('an answer that fails later names the function that waits for it', async () => {
-  const log = await openTestLog();
-  async function sealsNothing() {
-    await log.seal('no such stream');
+  const directory = temporaryDirectory();
+  await (await openLog(directory)).close();
+  const log = await openTestLog({ readOnly: true }, directory);
+  async function sealsReadOnly() {
+    await log.seal('key');
   }
-  const error = await rejection(sealsNothing());
-  expect(error).toMatchObject({ code: 'NOT_FOUND', stack: expect.stringContaining('sealsNothing') });
+  const error = await rejection(sealsReadOnly());
+  expect(error).toMatchObject({ code: 'READ_ONLY', stack: expect.stringContaining('sealsReadOnly') });
 });

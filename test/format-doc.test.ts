@@ -40,8 +40,11 @@ const PRECEDENCE: readonly (readonly string[])[] = [['|'], ['<<'], ['+', '-'], [
 
 /** The value of a C++ integer expression over the headers' constants. */
 function evaluate(expression: string): bigint {
-  const plain = expression.replace(/std::uint64_t|'/g, '').replace(/\{/g, '(').replace(/\}/g, ')');
-  const tokens = plain.match(/0x[0-9A-Fa-f]+|\w+|<<|[-+*/|()]|\S/g) ?? [];
+  const plain = expression
+    .replace(/std::uint64_t|'/g, '')
+    .replace(/\{/g, '(')
+    .replace(/\}/g, ')');
+  const tokens = plain.match(/0x[0-9A-Fa-f]+u?|\w+|<<|[-+*/|()]|\S/g) ?? [];
   const binary = (level: number): bigint => {
     const operators = PRECEDENCE[level];
     if (operators === undefined) return primary();
@@ -79,7 +82,7 @@ function constant(name: string): bigint {
 }
 
 function parseTables(markdown: string): Table[] {
-  const pattern = /<!-- (table|enum|magics|constants)(?:: (\w+))?([^>]*) -->\n\n((?:\|.*\n)+)/g;
+  const pattern = /<!-{2} (table|enum|magics|constants)(?:: (\w+))?([^>]*) -->\n\n((?:\|.*\n)+)/g;
   return Array.from(markdown.matchAll(pattern), ([, kind = '', name = '', options = '', body = '']) => ({
     kind,
     name,
@@ -88,7 +91,12 @@ function parseTables(markdown: string): Table[] {
       .trimEnd()
       .split('\n')
       .slice(2)
-      .map((line) => line.slice(1, -1).split('|').map((cell) => cell.trim())),
+      .map((line) =>
+        line
+          .slice(1, -1)
+          .split('|')
+          .map((cell) => cell.trim()),
+      ),
   }));
 }
 
@@ -100,7 +108,7 @@ function pascalCase(field: string): string {
     .join('');
 }
 
-/** "segment offset" with the prefix kFrameItem is kFrameItemSegmentOffset, "checksum" with kFrame kFrameChecksumOffset. */
+/** Of "checksum" with the prefix kFrame: kFrameChecksumOffset. A field that ends in "offset" needs no second one. */
 function offsetConstant(prefix: string, field: string): string {
   const name = prefix + pascalCase(field);
   return name.endsWith('Offset') ? name : `${name}Offset`;
@@ -213,7 +221,7 @@ describe('the other tables of docs/format.md', () => {
 });
 
 describe('the example of docs/format.md', () => {
-  const hex = (/<!-- example -->\n\n```\n([^`]+)```/.exec(DOCUMENT)?.[1] ?? '').replace(/\s/g, '');
+  const hex = (/<!-{2} example -->\n\n```\n([^`]+)```/.exec(DOCUMENT)?.[1] ?? '').replace(/\s/g, '');
   const frame = Buffer.from(hex, 'hex');
 
   test('is what the C++ tests expect of the encoder', () => {

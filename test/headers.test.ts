@@ -40,7 +40,15 @@ describe('the codec', () => {
   });
 
   test('refuses values that are neither strings nor bytes, and lone surrogates', () => {
-    for (const headers of [{ a: 1 }, { a: null }, ['a'], 'text', Buffer.from('a'), { a: '\ud800' }, { '\udc00': 'a' }]) {
+    for (const headers of [
+      { a: 1 },
+      { a: null },
+      ['a'],
+      'text',
+      Buffer.from('a'),
+      { a: '\ud800' },
+      { '\udc00': 'a' },
+    ]) {
       // @ts-expect-error: on purpose
       expect(() => encodeHeaders(headers)).toThrow(TypeError);
     }

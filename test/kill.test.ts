@@ -30,7 +30,9 @@ interface Totals {
   readonly statuses: Record<string, number>;
 }
 
-test(`${ROUNDS} kills lose nothing that was acknowledged (seed ${SEED})`, { timeout: 60_000 + ROUNDS * 3_000 }, async () => {
+test(`${ROUNDS} kills lose nothing that was acknowledged (seed ${SEED})`, {
+  timeout: 60_000 + ROUNDS * 3_000,
+}, async () => {
   const directory = temporaryDirectory();
   const totals: Totals = { records: 0, acknowledged: 0, wholeBatches: 0, absentBatches: 0, statuses: {} };
   for (let round = 0; round < ROUNDS; round++) {

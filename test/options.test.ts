@@ -36,12 +36,19 @@ test('log.options has all options, with what was given and the defaults', async 
   });
 });
 
+test('carryBytesMax follows small journal files', async () => {
+  const log = await openTestLog({ journalFirstBytes: 65_536, journalFileBytes: 65_536 });
+  expect(log.options.carryBytesMax).toBe(16_384);
+});
+
 test('the JSDoc of each numeric option states the default that the core has', async () => {
   const source = readFileSync(new URL('../lib/options.ts', import.meta.url), 'utf8');
   const log = await openTestLog();
   const resolved: Record<string, unknown> = { ...log.options };
   const documented = new Map<string, number>();
-  for (const [, text = '', name = ''] of source.matchAll(/\/\*\*((?:[^*]|\*(?!\/))*)\*\/\n {2}readonly (\w+)\?: number/g)) {
+  for (const [, text = '', name = ''] of source.matchAll(
+    /\/\*\*((?:[^*]|\*(?!\/))*)\*\/\n {2}readonly (\w+)\?: number/g,
+  )) {
     const stated = /Default ([\d,]+)/.exec(text)?.[1];
     if (stated !== undefined) documented.set(name, Number(stated.replaceAll(',', '')));
   }
@@ -80,6 +87,7 @@ describe('misuse', () => {
     [{ journalFileBytes: 65_537 }],
     [{ journalFirstBytes: 32 * 2 ** 20 }],
     [{ journalLiveBytesMax: 16 * 2 ** 20 }],
+    [{ carryBytesMax: 5 * 2 ** 20 }],
     [{ recordBytesMax: 2 ** 30 }],
     [{ openSegmentsMax: 0 }],
     [{ bufferedBytesMax: Number.NaN }],

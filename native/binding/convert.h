@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Conversion between the core's values and JavaScript's. Numbers become doubles (sequences, LSNs and
-// byte counts are safe integers), failures plain objects that lib/errors.ts makes errors of.
+// Conversion between the core's values and JavaScript's. Numbers become doubles (sequences, LSNs
+// and byte counts are safe integers), failures plain objects that lib/errors.ts makes errors of.
 // JavaScript thread only. C++ exceptions are off: node-addon-api checks each status, and turns a
-// failed call into a pending JavaScript exception and an empty value, which later calls refuse. While
-// an environment is being torn down nothing can be thrown, and nobody looks at the value.
+// failed call into a pending JavaScript exception and an empty value, which later calls refuse.
+// While an environment is being torn down nothing can be thrown, and nobody looks at the value.
 #pragma once
 
 #if NAPI_VERSION != 9

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The functions that lib/native.ts sees, each: convert, call the core, convert back. Arguments were
-// validated by TypeScript. The first is the External of an open log; a token is a number that JavaScript
-// chose, above 0 (0: no answer wanted), and that comes back with the answer. What is refused at once is
-// returned as a failure object, and then no answer follows. Bytes are copied before a call returns.
+// validated by TypeScript. The first is the External of an open log; a token is a number that
+// JavaScript chose, above 0 (0: no answer wanted), and that comes back with the answer. What is
+// refused at once is returned as a failure object, and then no answer follows. Bytes are copied
+// before a call returns.
 #pragma once
 
 #include "convert.h"
@@ -23,8 +24,8 @@ Napi::Value Streams(const Napi::CallbackInfo& info);   // (log, prefix) → [inf
 
 // (log, stream, data, headers or undefined, durability, token) → failure or undefined
 Napi::Value Append(const Napi::CallbackInfo& info);
-// (log, bytes, layout, durability, token) → failure or undefined. The layout has 5 numbers per record:
-// stream, offset and length of headers, offset and length of data in `bytes`.
+// (log, bytes, layout, durability, token) → failure or undefined. The layout has 5 numbers per
+// record: stream, offset and length of headers, offset and length of data in `bytes`.
 Napi::Value AppendBatch(const Napi::CallbackInfo& info);
 
 Napi::Value Sync(const Napi::CallbackInfo& info);         // (log, token)

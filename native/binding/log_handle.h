@@ -13,8 +13,8 @@
 
 namespace seglog::binding {
 
-// JavaScript thread only, except Wake. Freed when both the External and the thread-safe function are
-// finalized, in either order.
+// JavaScript thread only, except Wake. Freed when both the External and the thread-safe function
+// are finalized, in either order.
 class LogHandle final {
  public:
   // Starts opening and returns the External. Answers, this one included, arrive in

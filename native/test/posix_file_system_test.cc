@@ -14,8 +14,8 @@
 #include <string>
 #include <utility>
 
-#include "file_system_conformance.h"
 #include "io/system_clock.h"
+#include "test/file_system_conformance.h"
 
 namespace seglog::test {
 namespace {

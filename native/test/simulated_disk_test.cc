@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The simulated disk: that it answers like a real one, cuts, fails and fills up as asked. What a
 // power cut may leave is the subject of crash_images_test.cc.
-#include "support/simulated_disk.h"
+#include "test/support/simulated_disk.h"
 
 #include <gtest/gtest.h>
 
@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "file_system_conformance.h"
-#include "support/simulated_clock.h"
+#include "test/file_system_conformance.h"
+#include "test/support/simulated_clock.h"
 
 namespace seglog::test {
 namespace {
@@ -158,9 +158,15 @@ TEST_F(SimulatedDiskTest, TheCallThatTheCutHitsHasTheEffectAskedFor) {
     // Not durable in any case.
     EXPECT_EQ(Text(disk.DurableImage(), "f"), "");
     const std::string left = Text(disk.CurrentImage(), "f");
-    if (effect == CutEffect::kNothing) EXPECT_EQ(left, "");
-    if (effect == CutEffect::kWhole) EXPECT_EQ(left, text);
-    if (effect == CutEffect::kPart) EXPECT_LT(left.size(), text.size());
+    if (effect == CutEffect::kNothing) {
+      EXPECT_EQ(left, "");
+    }
+    if (effect == CutEffect::kWhole) {
+      EXPECT_EQ(left, text);
+    }
+    if (effect == CutEffect::kPart) {
+      EXPECT_LT(left.size(), text.size());
+    }
     EXPECT_TRUE(text.starts_with(left));
   }
 }

@@ -19,10 +19,14 @@ const problems = [];
 
 const files = listFiles();
 const input = countInput(files);
-say(`Input      ${number(input.lines)} lines (${megabytes(input.bytes)}) in ${number(files.length)} text files of ${input.keys} packages`);
+say(
+  `Input      ${number(input.lines)} lines (${megabytes(input.bytes)}) in ${number(files.length)} text files of ${input.keys} packages`,
+);
 say(`           ${relative(process.cwd(), inputRoot) || '.'}, one key per package, one record per line`);
 say(`Log        ${directory}`);
-say(`Machine    ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${megabytes(totalmem())} memory, Node ${process.version}`);
+say(
+  `Machine    ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${megabytes(totalmem())} memory, Node ${process.version}`,
+);
 if (given !== undefined && existsSync(given)) fail(`${given} exists already`);
 else await run();
 if (given === undefined) rmSync(join(directory, '..'), { recursive: true, force: true });
@@ -52,7 +56,9 @@ async function run() {
   heading('3. Go on to the end');
   const second = await runWriter({ killAt: Number.POSITIVE_INFINITY });
   if (second.code !== 0) fail(`the second writer ended with ${second.code} ${second.signal}`);
-  say(`Appended   ${number(second.acknowledged)} records durably, behind the ${number(second.skipped)} that were there`);
+  say(
+    `Appended   ${number(second.acknowledged)} records durably, behind the ${number(second.skipped)} that were there`,
+  );
   say(`Rate       ${rate(second)}`);
   if (second.skipped !== found.records) fail(`the second writer found ${second.skipped} of ${found.records} records`);
 
@@ -113,7 +119,9 @@ async function verify() {
   const streams = log.streams().length;
   if (streams !== readers.size) fail(`the log has ${streams} streams for ${readers.size} packages`);
   say(`Checked    ${number(lines)} lines under ${number(readers.size)} keys: bytes, order and sequence of each`);
-  say(`Rate       ${rate({ acknowledged: lines, bytes, seconds: (performance.now() - started) / 1000 })}, files read beside it`);
+  say(
+    `Rate       ${rate({ acknowledged: lines, bytes, seconds: (performance.now() - started) / 1000 })}, files read beside it`,
+  );
   const ordered = performance.now();
   let [count, lastLsn] = [0, 0];
   for await (const { lsn } of log.read()) {
@@ -122,7 +130,9 @@ async function verify() {
     count++;
   }
   if (count !== lines) fail(`in LSN order there are ${count} records, by key ${lines}`);
-  say(`Checked    ${number(count)} records in LSN order, all streams merged: ${number(count / ((performance.now() - ordered) / 1000))} records/s`);
+  say(
+    `Checked    ${number(count)} records in LSN order, all streams merged: ${number(count / ((performance.now() - ordered) / 1000))} records/s`,
+  );
   await log.close();
 }
 

@@ -19,7 +19,8 @@ export function listFiles() {
     for (const entry of entries) {
       const child = [...path, entry.name];
       if (entry.isDirectory()) visit(join(directory, entry.name), child);
-      else if (entry.isFile()) files.push({ path: join(directory, entry.name), key: packageName(child), name: child.join('/') });
+      else if (entry.isFile())
+        files.push({ path: join(directory, entry.name), key: packageName(child), name: child.join('/') });
     }
   };
   visit(inputRoot, []);

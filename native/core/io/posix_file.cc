@@ -40,8 +40,11 @@ ssize_t WriteDsync(int, ByteSpan, off_t) {
 
 #endif
 
-// A kernel before 4.7, a filter, or a file system without the call.
-bool IsRefusal(int error_number) { return error_number == ENOSYS || error_number == EOPNOTSUPP; }
+// A kernel before 4.7, a file system without the call, or a filter. EPERM that is none of these
+// meets the plain write too.
+bool IsRefusal(int error_number) {
+  return error_number == ENOSYS || error_number == EOPNOTSUPP || error_number == EPERM;
+}
 
 }  // namespace
 

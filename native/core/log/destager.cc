@@ -81,14 +81,16 @@ StepOutcome Destager::PrepareJournal(std::uint64_t bytes) {
       JournalFile::Prepare(state_->environment.fs, state_->options.direct, identity, bytes,
                            recycle.has_value() ? &*recycle : nullptr);
   if (!prepared.ok()) return Fail(prepared.status());
-  const std::lock_guard lock(state_->mutex);
-  if (state_->next_journal != nullptr) {
-    // Too small for what comes next. Its generation is passed over, and a checkpoint frees it.
-    const JournalFile& small = *state_->next_journal;
-    state_->old_journals.push_back({.generation = small.generation(), .bytes = small.bytes()});
+  std::unique_ptr<JournalFile> too_small;
+  {
+    const std::lock_guard lock(state_->mutex);
+    too_small = std::exchange(state_->next_journal, std::move(prepared).value());
   }
-  state_->next_journal = std::move(prepared).value();
-  return StepOutcome::kProgress;
+  if (too_small == nullptr) return StepOutcome::kProgress;
+  // No block was issued into it, and its generation is passed over.
+  const Status removed =
+      state_->environment.fs->Remove(format::JournalPath(too_small->generation()));
+  return removed.ok() ? StepOutcome::kProgress : Fail(removed);
 }
 
 StepOutcome Destager::StepQueue() {

@@ -17,18 +17,20 @@ Result<CheckedFrame> CheckFrame(ByteSpan bytes, std::uint64_t segment_id, std::u
 Result<std::uint64_t> CheckRecords(const format::FrameHeader& header, ByteSpan body,
                                    std::uint64_t segment_id, std::uint64_t segment_offset,
                                    std::vector<CheckedRecord>* records) {
+  if (header.filler()) return header.first_lsn;
+  const ByteSpan all = body.first(header.records_bytes());
   std::uint64_t lsn = header.first_lsn;
   std::size_t position = 0;
   for (std::uint32_t i = 0; i < header.record_count; ++i) {
     const Result<format::RecordView> record =
-        format::DecodeRecord(body.subspan(position), header.has_lsn_differences(), segment_id,
+        format::DecodeRecord(all.subspan(position), header.has_lsn_differences(), segment_id,
                              segment_offset + position);
     if (!record.ok()) return record.status();
     if (i > 0) lsn += record->lsn_difference;
     if (records != nullptr) records->push_back({.view = record.value(), .lsn = lsn});
     position += record->stored_bytes;
-    if (position > body.size()) return Status(Code::kCorrupt, "a record ends behind its frame");
   }
+  if (position != all.size()) return Status(Code::kCorrupt, "a frame's records do not fill it");
   return lsn;
 }
 

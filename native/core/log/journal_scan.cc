@@ -129,6 +129,8 @@ Status JournalScanner::Walk() {
       ++commit;
       continue;
     }
+    // A block that is whole but says what this release does not understand is no torn tail.
+    if (!scan_->unsupported.ok()) return scan_->unsupported.WithPath(file->path);
     if (const ScannedFile* next = NextFile(*file, offset, commit); next != nullptr) {
       report_->Count(RecoveryRow::kWalkNextFile);
       file = next;
@@ -159,6 +161,7 @@ bool JournalScanner::AcceptAt(const ScannedFile& file, std::uint64_t offset, std
   const ByteSpan block = From(file, offset).first(static_cast<std::size_t>(header->block_bytes()));
   Result<std::vector<format::Item>> items =
       format::DecodeCommitBody(header.value(), block, file.header.identity, offset);
+  if (items.status().code() == Code::kFormatUnsupported) scan_->unsupported = items.status();
   if (!items.ok()) return false;
   *block_bytes = header->block_bytes();
   scan_->commits.push_back({.header = header.value(),

@@ -39,6 +39,7 @@ struct JournalScan {
   std::uint64_t next_commit = 0;   // the first that was not accepted
   std::uint64_t highest_mark = 0;       // in the snapshot and any block
   std::uint64_t highest_lsn_limit = 0;  // in any block
+  Status unsupported;
   // Where the walk ended.
   const ScannedFile* end_file = nullptr;
   std::uint64_t end_offset = 0;

@@ -199,7 +199,7 @@ Reader::Walk Reader::CollectFrame(const ReadRequest& request, const Place& place
                                   std::size_t position, const format::FrameHeader& header,
                                   std::uint64_t* sequence, ReadResult* result) {
   const std::size_t body_start = position + format::kFrameHeaderBytes;
-  const ByteSpan body = window.bytes.subspan(body_start, header.body_bytes);
+  const ByteSpan body = window.bytes.subspan(body_start, header.records_bytes());
   std::uint64_t lsn = header.first_lsn;
   std::size_t at = 0;
   for (std::uint32_t i = 0; i < header.record_count; ++i) {
@@ -210,7 +210,7 @@ Reader::Walk Reader::CollectFrame(const ReadRequest& request, const Place& place
     if (!record.ok()) {
       if (!result->records.empty()) return Walk::kDone;
       Damage damage = DamageAt(place.path, place.key, window.offset + body_start + at,
-                               header.body_bytes - at, record.status());
+                               body.size() - at, record.status());
       damage.first_sequence = std::max(each, *sequence);
       damage.last_sequence = header.next_sequence() - 1;
       damage.first_lsn = lsn;

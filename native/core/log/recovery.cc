@@ -85,7 +85,7 @@ Status Recovery::CheckNothingIsLost() {
   if (!entries.ok()) return entries.status();
   for (const io::DirectoryEntry& entry : entries.value()) {
     const bool ours = entry.name == "LOCK" || entry.name == "journal" || entry.name == "streams" ||
-                      entry.name == "CATALOG.tmp";
+                      entry.name == "CATALOG.tmp" || entry.name == "SHARED";
     if (!ours) return Status(Code::kNotALog, "the directory holds something else: " + entry.name);
   }
   const auto lost = [this](const std::string& path) {

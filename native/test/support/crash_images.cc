@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "support/crash_images.h"
+#include "test/support/crash_images.h"
 
 #include <algorithm>
 #include <set>

@@ -12,8 +12,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "support/disk_image.h"
-#include "support/disk_state.h"
+#include "test/support/disk_image.h"
+#include "test/support/disk_state.h"
 
 namespace seglog::test {
 

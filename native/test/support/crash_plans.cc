@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "support/crash_images.h"
+#include "test/support/crash_images.h"
 
 namespace seglog::test {
 namespace {
@@ -257,12 +257,10 @@ void CrashImages::RespectOrder(Plan& plan, std::size_t wanted_entry) const {
     }
     return;
   }
-  // `later` needs `earlier` when both change one name of one directory, or when `earlier` creates
-  // what `later` names.
+  // A change needs the earlier changes of its names: whatever held a name has to leave it first.
   const auto needs = [](const PendingEntries& later, const PendingEntries& earlier) {
+    if (earlier.directory != later.directory) return false;
     for (const EntryChange& change : later.changes) {
-      if (earlier.created != kNoInode && change.inode == earlier.created) return true;
-      if (earlier.directory != later.directory) continue;
       for (const EntryChange& other : earlier.changes) {
         if (other.name == change.name) return true;
       }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "support/disk_image.h"
+#include "test/support/disk_image.h"
 
 #include <algorithm>
 #include <utility>

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "support/sparse_content.h"
+#include "test/support/sparse_content.h"
 
 namespace seglog::test {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "support/disk_state.h"
+#include "test/support/disk_state.h"
 
 #include <algorithm>
 #include <set>
@@ -131,7 +131,7 @@ InodeId DiskState::Create(InodeId directory, std::string_view name, bool is_dire
   }
   const bool inserted = inode(directory).current_entries.emplace(name, id).second;
   SEGLOG_ASSERT(inserted);
-  pending_entries_.push_back({sequence, directory, id, false, {{std::string(name), id}}});
+  pending_entries_.push_back({sequence, directory, false, {{std::string(name), id}}});
   return id;
 }
 
@@ -141,8 +141,7 @@ void DiskState::Remove(InodeId directory, std::string_view name) {
   SEGLOG_ASSERT(found != entries.end());
   const InodeId id = found->second;
   entries.erase(found);
-  pending_entries_.push_back(
-      {++sequence_, directory, kNoInode, false, {{std::string(name), kNoInode}}});
+  pending_entries_.push_back({++sequence_, directory, false, {{std::string(name), kNoInode}}});
   Unlink(id);
 }
 
@@ -160,7 +159,7 @@ void DiskState::Rename(InodeId from, std::string_view from_name, InodeId to,
   target.insert_or_assign(std::string(to_name), id);
 
   const std::uint64_t sequence = ++sequence_;
-  PendingEntries arrival{sequence, to, kNoInode, false, {{std::string(to_name), id}}};
+  PendingEntries arrival{sequence, to, false, {{std::string(to_name), id}}};
   const EntryChange departure{std::string(from_name), kNoInode};
   if (from == to) {
     arrival.changes.push_back(departure);
@@ -168,7 +167,7 @@ void DiskState::Rename(InodeId from, std::string_view from_name, InodeId to,
     return;
   }
   pending_entries_.push_back(std::move(arrival));
-  if (!only_target) pending_entries_.push_back({sequence, from, kNoInode, false, {departure}});
+  if (!only_target) pending_entries_.push_back({sequence, from, false, {departure}});
 }
 
 void DiskState::SyncDirectory(InodeId directory) {

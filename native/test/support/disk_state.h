@@ -23,8 +23,8 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "support/disk_image.h"
-#include "support/sparse_content.h"
+#include "test/support/disk_image.h"
+#include "test/support/sparse_content.h"
 
 namespace seglog::test {
 
@@ -65,7 +65,6 @@ struct EntryChange {
 struct PendingEntries {
   std::uint64_t sequence = 0;  // the halves of a rename between directories share it
   InodeId directory = kNoInode;
-  InodeId created = kNoInode;  // where this is the creation of a file or directory
   bool abandoned = false;
   std::vector<EntryChange> changes;
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "support/simulated_disk.h"
+#include "test/support/simulated_disk.h"
 
 #include <cerrno>
 #include <optional>
 #include <utility>
 
-#include "support/simulated_file_system.h"
+#include "test/support/simulated_file_system.h"
 
 namespace seglog::test {
 

@@ -21,9 +21,9 @@
 #include <vector>
 
 #include "io/file_system.h"
-#include "support/crash_images.h"
-#include "support/disk_image.h"
-#include "support/disk_state.h"
+#include "test/support/crash_images.h"
+#include "test/support/disk_image.h"
+#include "test/support/disk_state.h"
 
 namespace seglog::test {
 
@@ -32,7 +32,7 @@ namespace seglog::test {
 enum class CutEffect : unsigned char {
   kNothing,
   kWhole,
-  kPart,  // a write: a random prefix; a rename between directories: the new name only
+  kPart,  // a write: a random prefix; a rename between directories: the new name only; else kWhole
 };
 
 enum class FaultKind : unsigned char {
@@ -51,7 +51,7 @@ struct Fault {
   std::uint64_t nth = 1;  // 1: the next call of this kind
   int error_number = 0;
   bool sticky = false;      // all calls from then on, until ClearFaults
-  std::string path_prefix;  // only for paths that begin so, as they were when opened
+  std::string path_prefix = {};  // only for paths that begin so, as they were when opened
 };
 
 struct DiskOptions {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "support/simulated_file.h"
+#include "test/support/simulated_file.h"
 
 #include <algorithm>
 #include <cerrno>

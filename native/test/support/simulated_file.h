@@ -6,7 +6,7 @@
 #include <string>
 
 #include "io/file_system.h"
-#include "support/simulated_disk.h"
+#include "test/support/simulated_disk.h"
 
 namespace seglog::test {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "support/simulated_file_system.h"
+#include "test/support/simulated_file_system.h"
 
 #include <cerrno>
 #include <mutex>
 #include <utility>
 
 #include "io/path.h"
-#include "support/simulated_file.h"
+#include "test/support/simulated_file.h"
 
 namespace seglog::test {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "io/file_system.h"
-#include "support/simulated_disk.h"
+#include "test/support/simulated_disk.h"
 
 namespace seglog::test {
 

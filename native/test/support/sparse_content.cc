@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "support/sparse_content.h"
+#include "test/support/sparse_content.h"
 
 #include <algorithm>
 #include <cstring>
@@ -30,14 +30,13 @@ std::uint64_t HashPage(const ContentPage& page) {
   constexpr std::size_t kWords = kPageBytes / sizeof(std::uint64_t);
   std::array<std::uint64_t, kWords> words;
   std::memcpy(words.data(), page.bytes.data(), kPageBytes);
-  std::array<std::uint64_t, 4> lanes{kMixA, kMixB, kMixC, kMixD};
+  std::array<std::uint64_t, 4> lanes{kMixC, kMixD, ~kMixC, ~kMixD};
   for (std::size_t i = 0; i < kWords; i += 8) {
-    lanes[0] = Mix(lanes[0] ^ words[i], kMixB ^ words[i + 1]);
-    lanes[1] = Mix(lanes[1] ^ words[i + 2], kMixC ^ words[i + 3]);
-    lanes[2] = Mix(lanes[2] ^ words[i + 4], kMixD ^ words[i + 5]);
-    lanes[3] = Mix(lanes[3] ^ words[i + 6], kMixA ^ words[i + 7]);
+    for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
+      lanes[lane] = Mix(lanes[lane] ^ words[i + 2 * lane], words[i + 2 * lane + 1]);
+    }
   }
-  page.hash = Mix(Mix(lanes[0], lanes[1] ^ kMixA), Mix(lanes[2], lanes[3] ^ kMixB)) | 1;
+  page.hash = Mix(Mix(lanes[0], lanes[1]), Mix(lanes[2], lanes[3])) | 1;
   return page.hash;
 }
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// One life of a simulated program: it opens the log on a simulated disk, submits requests, and steps the
+// log's loops in an order that the seed decides, until it has done enough or the power is cut.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "test/crash/model.h"
+#include "test/support/simulated_clock.h"
+#include "test/support/simulated_disk.h"
+
+namespace seglog::crash {
+
+// A kind of program. Weights are in tenths of all submissions.
+struct Workload {
+  const char* name = "";
+  std::uint32_t keys = 3;
+  std::uint32_t requests = 40;
+  std::uint32_t percent_os = 0;
+  std::uint32_t percent_none = 0;
+  std::uint32_t percent_batch = 10;
+  std::uint32_t percent_sync = 5;  // sync() calls
+  std::uint32_t percent_seal = 3;
+  std::uint32_t percent_large = 5;
+  std::uint32_t payload_bytes_max = 200;
+  bool close = true;  // properly, at the end
+  log::Options options;
+};
+
+// The workloads of the suite, small and each with a point of its own.
+const std::vector<Workload>& Workloads();
+
+class Life final {
+ public:
+  Life(test::SimulatedDisk* disk, const Workload& workload, std::uint64_t seed, Model* model);
+
+  // Runs recovery. The Status is the log's own.
+  Status Open(log::RecoveryReport* report);
+  // Submits and steps until everything is answered (and closed), the power is cut, or a violation.
+  std::optional<Violation> Run();
+  // Appends a record that is durable, with nothing else going on, and checks its numbers.
+  std::optional<Violation> AppendOne();
+
+  log::Engine& engine() { return *engine_; }
+
+ private:
+  std::uint64_t Below(std::uint64_t bound) { return random_.Next() % bound; }
+  bool Percent(std::uint32_t percent) { return Below(100) < percent; }
+  void SubmitOne();
+  void SubmitAppend();
+  Submitted::Record MakeRecord();
+  std::optional<Violation> StepSomething();
+  std::optional<Violation> CheckNow();
+  bool Done();
+  void TakeAnswers();
+
+  test::SimulatedDisk* const disk_;
+  const Workload& workload_;
+  Model* const model_;
+  test::SimulatedRandom random_;      // decides what the program does
+  test::SimulatedRandom log_random_;  // what the log sees
+  test::SimulatedClock clock_;
+  std::unique_ptr<io::FileSystem> fs_;
+  std::unique_ptr<log::Engine> engine_;
+  log::Token token_ = 0;
+  std::uint32_t submitted_ = 0;
+  std::uint64_t idle_steps_ = 0;  // in a row
+  std::uint64_t steps_ = 0;
+  log::Token close_token_ = 0;
+  bool close_answered_ = false;
+};
+
+}  // namespace seglog::crash
