@@ -47,7 +47,7 @@ std::uint64_t CommitBuilder::BytesBound(const Request& request) const {
     if (!stream.born()) bytes += CreateStreamBytes(stream.key.size());
   }
   // Two frames that follow each other in a stream are together larger than frame_bytes_max.
-  const std::uint64_t frames = changes + 2 * bytes / state_->options.frame_bytes_max + 1;
+  const std::uint64_t frames = changes + 2 * bytes / FrameBytesMax() + 1;
   return bytes + frames * (kFrameOverhead + kRotateBytes);
 }
 
@@ -81,7 +81,13 @@ bool CommitBuilder::AddFiller(const SegmentRef& order) {
 bool CommitBuilder::AddCarried(const CarryOrder& order) {
   Segment& segment = *order.segment;
   const std::uint64_t begin = segment.pending.begin();
-  if (begin >= order.end) return true;
+  if (begin >= order.end) {
+    // Destaged since it was ordered; what is left was committed after the checkpoint began.
+    if (segment.pending.size() > 0) {
+      segment.oldest_generation = std::max(segment.oldest_generation, order.generation);
+    }
+    return true;
+  }
   const std::uint64_t bytes = order.end - begin;
   if (!Fits(bytes + kBytesItemOverhead)) return false;
   bytes_bound_ += bytes + kBytesItemOverhead;
@@ -166,6 +172,11 @@ void CommitBuilder::BuildPart(const Part& part) {
   Touch(part.stream);
 }
 
+std::uint64_t CommitBuilder::FrameBytesMax() const {
+  const Options& options = state_->options;
+  return std::min(options.frame_bytes_max, options.segment_bytes - format::kSegmentDataOffset);
+}
+
 CommitBuilder::FrameCut CommitBuilder::CutFrame(std::span<const PartRecord> records,
                                                 bool with_lsn_differences) const {
   FrameCut cut;
@@ -175,7 +186,7 @@ CommitBuilder::FrameCut CommitBuilder::CutFrame(std::span<const PartRecord> reco
     if (i > 0) input.lsn_difference = records[i].lsn - records[i - 1].lsn;
     const std::uint64_t grown = body + format::RecordStoredBytes(input, with_lsn_differences);
     const std::uint64_t table = i + 1 > format::kFrameTableThreshold ? AlignUp<std::uint64_t>(2 * (i + 1), 8) : 0;
-    if (i > 0 && format::kFrameHeaderBytes + grown + table > state_->options.frame_bytes_max) break;
+    if (i > 0 && format::kFrameHeaderBytes + grown + table > FrameBytesMax()) break;
     body = grown;
     cut = {.count = i + 1, .bytes = format::kFrameHeaderBytes + grown + table};
   }

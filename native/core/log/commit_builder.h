@@ -68,6 +68,8 @@ class CommitBuilder final {
     std::size_t count = 0;
     std::uint64_t bytes = 0;
   };
+  // A frame of several records is no larger, so that a segment is not either.
+  std::uint64_t FrameBytesMax() const;
   FrameCut CutFrame(std::span<const PartRecord> records, bool with_lsn_differences) const;
   void BuildFrame(Stream* stream, std::span<const PartRecord> records, bool with_lsn_differences);
   void Rotate(Stream* stream);

@@ -46,8 +46,8 @@ Status CheckOptions(const Options& options) {
   if (options.frame_bytes_max > format::kFrameBytesLimit || options.frame_bytes_max < 1024) {
     return refuse("frameBytesMax lies between 1 KiB and 512 KiB");
   }
-  if (options.segment_bytes > format::kSegmentBytesLimit / 2) {
-    return refuse("segmentBytes is at most 16 GiB");
+  if (options.segment_bytes > format::kSegmentBytesLimit / 2 || options.segment_bytes < 2 * kPageBytes) {
+    return refuse("segmentBytes lies between 8 KiB and 16 GiB");
   }
   if (options.open_segments_max == 0 || options.destage_bytes < kPageBytes) {
     return refuse("openSegmentsMax is at least 1 and destageBytes at least a page");

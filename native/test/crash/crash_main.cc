@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "test/crash/damage.h"
 #include "test/crash/enumeration.h"
 
 namespace seglog::crash {
@@ -14,6 +15,9 @@ struct Arguments {
   std::uint64_t images = 20'000;  // distinct
   std::uint64_t seed = 1;
   std::uint64_t images_per_point = 12;
+  std::uint64_t flip_stride = 7;     // one bit in so many
+  std::uint64_t damaged_logs = 100;
+  const char* phase = "all";         // or "crash", "damage"
 };
 
 Arguments Parse(int count, char** values) {
@@ -22,6 +26,9 @@ Arguments Parse(int count, char** values) {
     const std::uint64_t number = std::strtoull(values[i + 1], nullptr, 10);
     if (std::strcmp(values[i], "--images") == 0) arguments.images = number;
     if (std::strcmp(values[i], "--seed") == 0) arguments.seed = number;
+    if (std::strcmp(values[i], "--flip-stride") == 0) arguments.flip_stride = number;
+    if (std::strcmp(values[i], "--damaged-logs") == 0) arguments.damaged_logs = number;
+    if (std::strcmp(values[i], "--phase") == 0) arguments.phase = values[i + 1];
     if (std::strcmp(values[i], "--images-per-point") == 0) arguments.images_per_point = number;
   }
   return arguments;
@@ -45,23 +52,63 @@ void Print(const Totals& totals) {
   }
 }
 
-int Main(const Arguments& arguments) {
-  Totals totals;
-  Enumeration enumeration(&totals);
-  for (std::uint64_t seed = arguments.seed; totals.distinct.size() < arguments.images; ++seed) {
+void Print(const DamageTotals& damage) {
+  const auto line = [](const char* name, std::uint64_t number) {
+    std::printf("%-28s %10llu\n", name, static_cast<unsigned long long>(number));
+  };
+  line("logs damaged at rest", damage.logs);
+  line("bits flipped", damage.bits_flipped);
+  line("  found by opening", damage.found_by_opening);
+  line("  found by reading", damage.found_by_reading);
+  line("  without effect", damage.without_effect);
+  line("tails damaged", damage.tails_damaged);
+  line("  cut off and reported", damage.tails_cut_off);
+  line("  padding only", damage.tails_untouched);
+  line("files damaged", damage.files_damaged);
+}
+
+std::optional<Failure> RunCrashes(const Arguments& arguments, Totals* totals) {
+  Enumeration enumeration(totals);
+  for (std::uint64_t seed = arguments.seed; totals->distinct.size() < arguments.images; ++seed) {
+    const auto metadata = seed % 2 == 0 ? test::MetadataModel::kOrderedJournal
+                                        : test::MetadataModel::kStrictPosix;
     for (const Workload& workload : Workloads()) {
-      const auto metadata = seed % 2 == 0 ? test::MetadataModel::kOrderedJournal : test::MetadataModel::kStrictPosix;
-      if (auto failure = enumeration.Run(workload, seed, metadata, arguments.images_per_point)) {
-        std::printf("VIOLATION %s: %s\n  at %s\n", InvariantName(failure->violation.invariant),
-                    failure->violation.what.c_str(), failure->where.c_str());
-        Print(totals);
-        return 1;
-      }
+      if (auto failure = enumeration.Run(workload, seed, metadata, arguments.images_per_point)) return failure;
     }
   }
+  return std::nullopt;
+}
+
+std::optional<Failure> RunDamage(const Arguments& arguments, Totals* totals, DamageTotals* damage) {
+  DamagePhase phase(totals, damage);
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.damaged_logs; ++seed) {
+    if (auto failure = phase.DamageFiles(seed)) return failure;
+  }
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + 3; ++seed) {
+    if (auto failure = phase.DamageTail(seed)) return failure;
+    if (auto failure = phase.FlipBits(seed, 12, arguments.flip_stride)) return failure;
+  }
+  return std::nullopt;
+}
+
+int Main(const Arguments& arguments) {
+  Totals totals;
+  DamageTotals damage;
+  const bool all = std::strcmp(arguments.phase, "all") == 0;
+  std::optional<Failure> failure;
+  if (all || std::strcmp(arguments.phase, "crash") == 0) failure = RunCrashes(arguments, &totals);
+  if (!failure.has_value() && (all || std::strcmp(arguments.phase, "damage") == 0)) {
+    failure = RunDamage(arguments, &totals, &damage);
+  }
   Print(totals);
-  std::printf("0 violations\n");
-  return 0;
+  Print(damage);
+  if (!failure.has_value()) {
+    std::printf("0 violations\n");
+    return 0;
+  }
+  std::printf("VIOLATION %s: %s\n  at %s\n", InvariantName(failure->violation.invariant),
+              failure->violation.what.c_str(), failure->where.c_str());
+  return 1;
 }
 
 }  // namespace

@@ -212,6 +212,16 @@ std::optional<Violation> Life::CheckNow() {
   return model_->CheckLive(found);
 }
 
+void Life::Settle() {
+  for (int idle = 0; idle < 3 && !disk_->crashed();) {
+    const bool committed = engine_->committer().Step() == log::StepOutcome::kProgress;
+    const bool destaged = engine_->destager().Step() == log::StepOutcome::kProgress;
+    TakeAnswers();
+    idle = committed || destaged ? 0 : idle + 1;
+    if (idle > 0) clock_.Advance(workload_.options.mark_delay_us + 1);
+  }
+}
+
 std::optional<Violation> Life::AppendOne() {
   const std::uint64_t told = model_->highest_lsn_told();
   Submitted request{.token = ++token_, .records = {}};

@@ -44,6 +44,9 @@ class Life final {
   // Appends a record that is durable, with nothing else going on, and checks its numbers.
   std::optional<Violation> AppendOne();
 
+  // Lets the log finish what it has to do: destage, seal, write its mark.
+  void Settle();
+
   log::Engine& engine() { return *engine_; }
 
  private:
