@@ -111,9 +111,9 @@ Status JournalScanner::CheckHeader(ScannedFile* file) {
       scan_->highest_generation = std::max(scan_->highest_generation, header->identity.generation);
       return Status::Ok();
     }
-    if (header.status().code() == Code::kFormatUnsupported) return header.status().WithPath(file->path);
-    cause = header.status();
+    if (cause.code() != Code::kFormatUnsupported) cause = header.status();
   }
+  if (cause.code() == Code::kFormatUnsupported) return cause.WithPath(file->path);
   return Corrupt(RecoveryRow::kJournalHeaderBad, file->path, 0, cause.message());
 }
 

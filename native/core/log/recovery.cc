@@ -49,10 +49,10 @@ Status Recovery::LoadCatalog(bool* found) {
   SEGLOG_RETURN_IF_ERROR(catalogs_.Load(kCatalogCopyPath, &copy));
   *found = first.exists || copy.exists;
   if (!*found) return Status::Ok();
-  for (const StoredCatalog* each : {&first, &copy}) {
-    if (each->status.code() == Code::kFormatUnsupported) return each->status;
-  }
   if (!first.catalog.has_value() && !copy.catalog.has_value()) {
+    for (const StoredCatalog* each : {&first, &copy}) {
+      if (each->status.code() == Code::kFormatUnsupported) return each->status;
+    }
     report_->Count(RecoveryRow::kCatalogNoneValid);
     report_->status = RecoveryStatus::kCorrupt;
     const Status& cause = first.exists ? first.status : copy.status;
@@ -254,10 +254,12 @@ void Recovery::SetNumbers() {
       state_->next_lsn = std::max(state_->next_lsn, commit.header.lsn_limit);
     }
   }
-  // A block that is not accepted still tells which LSNs were given out.
+  // A block that is not accepted still tells which LSNs were given out; one that cannot be read may
+  // have been acknowledged, with any that a commit allows for.
   if (!nothing_new || report_->status == RecoveryStatus::kTornTail) {
     state_->next_lsn = std::max(state_->next_lsn, scan_.highest_lsn_limit);
   }
+  if (report_->may_have_been_acknowledged) state_->next_lsn += state_->options.lsn_reserve;
   for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
     ++report_->streams;
     for (const auto& segment : state_->table.at(handle).segments) {
