@@ -12,7 +12,7 @@ namespace {
 
 struct OptionField {
   const char* name;
-  std::uint64_t log::Options::* member;
+  std::uint64_t log::Options::*member;
 };
 
 constexpr OptionField kOptionFields[] = {
@@ -163,21 +163,27 @@ log::Options OptionsOf(const Napi::Float64Array& values) {
 Napi::Value RecoveryOf(Napi::Env env, const log::RecoveryReport& report) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("status", log::RecoveryStatusName(report.status));
-  SetNumbers(&object, {{"durationUs", report.duration_us}, {"journalFiles", report.journal_files},
-                       {"journalBytesRead", report.journal_bytes_read}, {"streams", report.streams},
-                       {"segments", report.segments}, {"recordsReplayed", report.records_replayed},
+  SetNumbers(&object, {{"durationUs", report.duration_us},
+                       {"journalFiles", report.journal_files},
+                       {"journalBytesRead", report.journal_bytes_read},
+                       {"streams", report.streams},
+                       {"segments", report.segments},
+                       {"recordsReplayed", report.records_replayed},
                        {"pendingBytes", report.pending_bytes},
                        {"commitsAccepted", report.commits_accepted},
-                       {"lastCommit", report.last_commit}, {"durableCommit", report.durable_commit},
-                       {"lastLsn", report.last_lsn}, {"nextLsn", report.next_lsn}});
+                       {"lastCommit", report.last_commit},
+                       {"durableCommit", report.durable_commit},
+                       {"lastLsn", report.last_lsn},
+                       {"nextLsn", report.next_lsn}});
   object.Set("tornFile", report.torn_file);
-  SetNumbers(&object, {{"tornOffset", report.torn_offset}, {"tornBytes", report.torn_bytes},
+  SetNumbers(&object, {{"tornOffset", report.torn_offset},
+                       {"tornBytes", report.torn_bytes},
                        {"voidCommits", report.void_commits},
                        {"voidFirstLsn", report.void_first_lsn},
                        {"voidLastLsn", report.void_last_lsn}});
   object.Set("mayHaveBeenAcknowledged", report.may_have_been_acknowledged);
-  SetNumbers(&object, {{"lostFirstLsn", report.lost_lsn_first},
-                       {"lostLastLsn", report.lost_lsn_last}});
+  SetNumbers(&object,
+             {{"lostFirstLsn", report.lost_lsn_first}, {"lostLastLsn", report.lost_lsn_last}});
   object.Set("damage", DamageOf(env, report.damage));
   Napi::Array changes = Napi::Array::New(env, report.changes.size());
   std::uint32_t index = 0;
@@ -195,18 +201,25 @@ Napi::Value RecoveryOf(Napi::Env env, const log::RecoveryReport& report) {
 
 Napi::Value StatsOf(Napi::Env env, const log::Stats& stats) {
   Napi::Object object = Napi::Object::New(env);
-  SetNumbers(&object, {{"commits", stats.commits}, {"syncs", stats.syncs},
-                       {"markBlocks", stats.mark_blocks}, {"records", stats.records},
+  SetNumbers(&object, {{"commits", stats.commits},
+                       {"syncs", stats.syncs},
+                       {"markBlocks", stats.mark_blocks},
+                       {"records", stats.records},
                        {"journalBytesWritten", stats.journal_bytes_written},
                        {"segmentBytesWritten", stats.segment_bytes_written},
-                       {"checkpoints", stats.checkpoints}, {"carriedBytes", stats.carried_bytes},
+                       {"checkpoints", stats.checkpoints},
+                       {"carriedBytes", stats.carried_bytes},
                        {"segmentsSealed", stats.segments_sealed},
                        {"journalLiveBytes", stats.journal_live_bytes},
-                       {"pendingBytes", stats.pending_bytes}, {"waitingBytes", stats.waiting_bytes},
+                       {"pendingBytes", stats.pending_bytes},
+                       {"waitingBytes", stats.waiting_bytes},
                        {"waitingRequests", stats.waiting_requests},
-                       {"openSegments", stats.open_segments}, {"streams", stats.streams},
-                       {"durableLsn", stats.durable_lsn}, {"nextLsn", stats.next_lsn},
-                       {"generation", stats.generation}, {"commit", stats.commit},
+                       {"openSegments", stats.open_segments},
+                       {"streams", stats.streams},
+                       {"durableLsn", stats.durable_lsn},
+                       {"nextLsn", stats.next_lsn},
+                       {"generation", stats.generation},
+                       {"commit", stats.commit},
                        {"durableCommit", stats.durable_commit}});
   object.Set("noSpace", stats.no_space);
   object.Set("failed", stats.failed);
@@ -221,10 +234,14 @@ Napi::Value StreamInfoOf(Napi::Env env, const log::StreamInfo& info) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("key", BytesOf(env, info.key));
   object.Set("id", id);
-  SetNumbers(&object, {{"handle", info.handle}, {"firstSeq", info.first_sequence},
-                       {"nextSeq", info.next_sequence}, {"bytes", info.bytes},
-                       {"segments", info.segments}, {"lastLsn", info.last_lsn},
-                       {"lastTimeUs", info.last_time_us}, {"createdUs", info.created_us}});
+  SetNumbers(&object, {{"handle", info.handle},
+                       {"firstSeq", info.first_sequence},
+                       {"nextSeq", info.next_sequence},
+                       {"bytes", info.bytes},
+                       {"segments", info.segments},
+                       {"lastLsn", info.last_lsn},
+                       {"lastTimeUs", info.last_time_us},
+                       {"createdUs", info.created_us}});
   return object;
 }
 

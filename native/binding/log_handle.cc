@@ -12,8 +12,7 @@ constexpr napi_type_tag kLogTag = {0x5e6106b1d4c84a5bULL, 0x9f3b7d21c05a46e8ULL}
 }  // namespace
 
 Napi::Value LogHandle::Open(const Napi::Function& deliver, std::string directory,
-                            const log::Options& options, std::string lock_owner,
-                            log::Token token) {
+                            const log::Options& options, std::string lock_owner, log::Token token) {
   const Napi::Env env = deliver.Env();
   LogHandle* handle = new LogHandle();
   const napi_status status = handle->CreateCallback(env, deliver);

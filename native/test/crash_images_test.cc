@@ -108,8 +108,8 @@ TEST_F(CrashImagesTest, WritesMayReachTheDiskInAnyOrder) {
   Write(*file, 0, "1");
   Write(*file, 1, "2");
   Write(*file, 2, "3");
-  EXPECT_EQ(TextsOf("f"), (Outcomes{"....", "1...", ".2..", "..3.", "12..", "1.3.", ".23.",
-                                    "123."}));
+  EXPECT_EQ(TextsOf("f"),
+            (Outcomes{"....", "1...", ".2..", "..3.", "12..", "1.3.", ".23.", "123."}));
 }
 
 TEST_F(CrashImagesTest, OverlappingWritesKeepTheirOrder) {

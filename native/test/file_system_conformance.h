@@ -201,8 +201,7 @@ TEST_P(FileSystemConformanceTest, ADirectFileReadsBackWhatItWrote) {
   const std::unique_ptr<io::File> file = Open("data", io::OpenMode::kCreateExclusive, true);
   const AlignedBuffer pages = Pattern(64 * kPageBytes, 4);
   ASSERT_TRUE(file->WriteAt(kPageBytes, pages.bytes(), io::WriteMode::kUnsynced).ok());
-  ASSERT_TRUE(
-      file->WriteAt(0, pages.bytes().first(kPageBytes), io::WriteMode::kSynced).ok());
+  ASSERT_TRUE(file->WriteAt(0, pages.bytes().first(kPageBytes), io::WriteMode::kSynced).ok());
   ASSERT_TRUE(file->SyncData().ok());
   AlignedBuffer out;
   out.Resize(66 * kPageBytes);
@@ -321,9 +320,9 @@ TEST_P(FileSystemConformanceTest, OnlyAnEmptyDirectoryIsRemoved) {
 
 TEST_P(FileSystemConformanceTest, PathsThatCouldLeaveTheDirectoryAreRefused) {
   ASSERT_TRUE(files().CreateDirectory("d").ok());
-  const std::vector<std::string> paths{"..",   "../x", "d/../x", "d/..", "/etc",  "/",
-                                       "d//x", "d/",   ".",      "d/.",  "./d/x",
-                                       std::string("a\0b", 3)};
+  const std::vector<std::string> paths{"..",   "../x", "d/../x", "d/..",
+                                       "/etc", "/",    "d//x",   "d/",
+                                       ".",    "d/.",  "./d/x",  std::string("a\0b", 3)};
   for (const std::string& path : paths) {
     SCOPED_TRACE(path);
     EXPECT_EQ(OpenCode(path, io::OpenMode::kRead), Code::kInvalidArgument);

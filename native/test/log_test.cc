@@ -17,7 +17,8 @@ namespace {
 class LogTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "seglog-log-test-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "seglog-log-test-XXXXXX").string();
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern + "/log";
   }
@@ -66,7 +67,8 @@ class LogTest : public testing::Test {
 
   Token Submit(const std::string& key, const std::string& data, Durability durability) {
     const Token token = ++token_;
-    const AppendInput input{.stream = log_->HandleOf(key), .user_headers = {}, .data = AsBytes(data)};
+    const AppendInput input{
+        .stream = log_->HandleOf(key), .user_headers = {}, .data = AsBytes(data)};
     EXPECT_TRUE(log_->Append({&input, 1}, durability, token).ok());
     return token;
   }

@@ -259,7 +259,7 @@ TEST_P(PosixFileSystemTest, AWriteThatTheKernelCutsShortGoesOnAndTellsWhyItStopp
   struct rlimit before {};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto ignored = ::signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit limit {10'000, before.rlim_max};
+  const struct rlimit limit { 10'000, before.rlim_max };
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
   const AlignedBuffer bytes = Pattern(20'000, 1);
   const Status status = file.value()->WriteAt(0, bytes.bytes(), io::WriteMode::kUnsynced);
@@ -305,8 +305,7 @@ TEST_P(PosixFileSystemTest, ALockTextCannotReachATerminal) {
   ASSERT_TRUE(held.ok());
   const Status refused = files_->Lock("LOCK", "me").status();
   EXPECT_NE(refused.message().find("pid 1?[2J"), std::string::npos) << refused.message();
-  EXPECT_EQ(files_->Lock("OTHER", std::string(5000, 'x')).status().code(),
-            Code::kInvalidArgument);
+  EXPECT_EQ(files_->Lock("OTHER", std::string(5000, 'x')).status().code(), Code::kInvalidArgument);
 }
 
 TEST_P(PosixFileSystemTest, DescriptorsAreNotInherited) {

@@ -20,8 +20,7 @@ namespace {
 
 class SimulatedUnderTest final : public FileSystemUnderTest {
  public:
-  explicit SimulatedUnderTest(const DiskOptions& options)
-      : disk_(options), files_(disk_.Mount()) {}
+  explicit SimulatedUnderTest(const DiskOptions& options) : disk_(options), files_(disk_.Mount()) {}
   io::FileSystem& files() override { return *files_; }
   std::unique_ptr<io::FileSystem> OpenAgain(bool read_only) override {
     return disk_.Mount(read_only);
@@ -43,8 +42,7 @@ std::unique_ptr<FileSystemUnderTest> MakeOrderedBuffered() {
 
 INSTANTIATE_TEST_SUITE_P(Simulated, FileSystemConformanceTest,
                          ::testing::Values(ConformanceCase{"Strict", MakeStrict},
-                                           ConformanceCase{"OrderedBuffered",
-                                                           MakeOrderedBuffered}),
+                                           ConformanceCase{"OrderedBuffered", MakeOrderedBuffered}),
                          CaseName);
 
 using io::OpenMode;
@@ -65,8 +63,8 @@ class SimulatedDiskTest : public ::testing::Test {
     EXPECT_TRUE(files_->SyncDirectory("").ok());
     return file;
   }
-  static Status Write(io::File& file, std::string_view text,
-                      WriteMode mode = WriteMode::kUnsynced, std::uint64_t offset = 0) {
+  static Status Write(io::File& file, std::string_view text, WriteMode mode = WriteMode::kUnsynced,
+                      std::uint64_t offset = 0) {
     return file.WriteAt(offset, AsBytes(text), mode);
   }
   static std::string Text(const DiskImage& image, std::string_view path) {
@@ -81,16 +79,16 @@ class SimulatedDiskTest : public ::testing::Test {
 };
 
 TEST_F(SimulatedDiskTest, MutatingCallsAndSyncsCountAndReadsDoNot) {
-  ASSERT_TRUE(files_->CreateDirectory("d").ok());                // 1
-  const auto file = Open("d/f", OpenMode::kCreateExclusive);     // 2
-  ASSERT_TRUE(Write(*file, "a").ok());                           // 3
-  ASSERT_TRUE(Write(*file, "b", WriteMode::kSynced).ok());       // 4
-  ASSERT_TRUE(file->SyncData().ok());                            // 5
-  ASSERT_TRUE(file->Truncate(0).ok());                           // 6
-  ASSERT_TRUE(files_->Rename("d/f", "d/g").ok());                // 7
-  ASSERT_TRUE(files_->SyncDirectory("d").ok());                  // 8
-  ASSERT_TRUE(files_->Remove("d/g").ok());                       // 9
-  ASSERT_TRUE(files_->Lock("LOCK", "me").ok());                  // 10
+  ASSERT_TRUE(files_->CreateDirectory("d").ok());             // 1
+  const auto file = Open("d/f", OpenMode::kCreateExclusive);  // 2
+  ASSERT_TRUE(Write(*file, "a").ok());                        // 3
+  ASSERT_TRUE(Write(*file, "b", WriteMode::kSynced).ok());    // 4
+  ASSERT_TRUE(file->SyncData().ok());                         // 5
+  ASSERT_TRUE(file->Truncate(0).ok());                        // 6
+  ASSERT_TRUE(files_->Rename("d/f", "d/g").ok());             // 7
+  ASSERT_TRUE(files_->SyncDirectory("d").ok());               // 8
+  ASSERT_TRUE(files_->Remove("d/g").ok());                    // 9
+  ASSERT_TRUE(files_->Lock("LOCK", "me").ok());               // 10
   EXPECT_EQ(disk_.calls(), 10u);
   AlignedBuffer out;
   out.Resize(10);
@@ -107,8 +105,7 @@ TEST_F(SimulatedDiskTest, TheTraceTellsEachCountedCall) {
   const auto file = Open("f", OpenMode::kCreateExclusive);
   ASSERT_TRUE(Write(*file, "abc", WriteMode::kSynced, 7).ok());
   ASSERT_TRUE(files_->Rename("f", "g").ok());
-  const std::vector<std::string> expected{"1 create f", "2 write synced f 7+3",
-                                          "3 rename f to g"};
+  const std::vector<std::string> expected{"1 create f", "2 write synced f 7+3", "3 rename f to g"};
   EXPECT_EQ(disk_.trace(), expected);
 }
 
@@ -296,8 +293,7 @@ TEST_F(SimulatedDiskTest, RemovingFilesGivesTheirPagesBack) {
 TEST_F(SimulatedDiskTest, FaultsOfNamesLeaveThemAsTheyWere) {
   DurableFile("f", "abc");
   disk_.Inject({.kind = FaultKind::kEntries, .error_number = ENOSPC, .sticky = true});
-  EXPECT_EQ(files_->Open("g", {OpenMode::kCreateExclusive, false}).status().code(),
-            Code::kNoSpace);
+  EXPECT_EQ(files_->Open("g", {OpenMode::kCreateExclusive, false}).status().code(), Code::kNoSpace);
   EXPECT_EQ(files_->CreateDirectory("d").code(), Code::kNoSpace);
   EXPECT_TRUE(files_->Rename("f", "g").code() == Code::kNoSpace);
   EXPECT_TRUE(files_->Remove("f").code() == Code::kNoSpace);

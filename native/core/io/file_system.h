@@ -28,8 +28,8 @@ enum class WriteMode : unsigned char {
 
 enum class OpenMode : unsigned char {
   kRead,
-  kReadWrite,           // must exist
-  kCreateExclusive,     // must not exist (else kExists); opened for reading and writing
+  kReadWrite,        // must exist
+  kCreateExclusive,  // must not exist (else kExists); opened for reading and writing
 };
 
 struct OpenOptions {

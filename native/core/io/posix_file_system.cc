@@ -76,8 +76,7 @@ PosixFileSystem::PosixFileSystem(const PosixOptions& options, FileDescriptor roo
 Result<std::unique_ptr<File>> PosixFileSystem::Open(std::string_view path,
                                                     const OpenOptions& options) {
   if (options.mode != OpenMode::kRead) SEGLOG_RETURN_IF_ERROR(CheckWritable(path));
-  Result<FileDescriptor> opened =
-      resolver_.Open(path, OpenFlags(options.mode), options_.file_mode);
+  Result<FileDescriptor> opened = resolver_.Open(path, OpenFlags(options.mode), options_.file_mode);
   if (!opened.ok()) return opened.status();
   const int fd = opened->get();
   SEGLOG_RETURN_IF_ERROR(CheckRegularFile(fd, path));
@@ -105,8 +104,7 @@ Status PosixFileSystem::Rename(std::string_view from, std::string_view to) {
   if (!source.ok()) return source.status();
   Result<ParentDirectory> target = resolver_.OpenParent(to);
   if (!target.ok()) return target.status();
-  const int result = ::renameat(source->fd, source->name.c_str(), target->fd,
-                                target->name.c_str());
+  const int result = ::renameat(source->fd, source->name.c_str(), target->fd, target->name.c_str());
   return result == 0 ? Status::Ok() : PathStatus(errno, "renameat", from);
 }
 

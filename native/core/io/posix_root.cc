@@ -15,8 +15,7 @@ namespace {
 
 constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
-Result<FileDescriptor> OpenDirectoryAt(int parent, const std::string& name,
-                                       std::string_view path) {
+Result<FileDescriptor> OpenDirectoryAt(int parent, const std::string& name, std::string_view path) {
   const int fd = RetryInterrupted([&] { return ::openat(parent, name.c_str(), kDirectoryFlags); });
   if (fd < 0) return PathStatus(errno, "openat", path);
   return FileDescriptor(fd);

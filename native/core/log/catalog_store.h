@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The two files that hold the catalogue. A snapshot is written under both names, the older one first,
-// each by way of a temporary file; only when both are durable may anything be recycled that the one
-// before needed.
+// The two files that hold the catalogue. A snapshot is written under both names, the older one
+// first, each by way of a temporary file; only when both are durable may anything be recycled that
+// the one before needed.
 #pragma once
 
 #include <cstdint>

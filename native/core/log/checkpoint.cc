@@ -29,7 +29,8 @@ void Destager::BeginCheckpoint() {
   for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
     for (const auto& segment : state_->table.at(handle).segments) {
       if (segment->oldest_generation == 0 || segment->oldest_generation >= generation_) continue;
-      laggards_.push_back({.stream = handle, .segment = segment.get(), .end = segment->pending.end()});
+      laggards_.push_back(
+          {.stream = handle, .segment = segment.get(), .end = segment->pending.end()});
     }
   }
   ChooseWhatToDestage();
@@ -49,7 +50,8 @@ void Destager::ChooseWhatToDestage() {
     if (worn && laggard.segment->open()) {
       state_->fill_orders.push_back({.stream = laggard.stream, .segment = laggard.segment});
     }
-    laggard.destage = worn || !laggard.segment->open() || bytes >= state_->options.carry_bytes_max ||
+    laggard.destage = worn || !laggard.segment->open() ||
+                      bytes >= state_->options.carry_bytes_max ||
                       carried + bytes > state_->options.journal_file_bytes / 4;
     if (!laggard.destage) carried += bytes;
   }
@@ -141,9 +143,11 @@ StepOutcome Destager::FreeJournals() {
       if (file.generation >= snapshot_.start_generation) continue;
       const bool keep = file.bytes == state_->options.journal_file_bytes &&
                         state_->free_journals.size() < kFreeJournalsMax;
-      (keep ? state_->free_journals : surplus).push_back({.generation = file.generation, .bytes = file.bytes});
+      (keep ? state_->free_journals : surplus)
+          .push_back({.generation = file.generation, .bytes = file.bytes});
     }
-    std::erase_if(old, [this](const auto& file) { return file.generation < snapshot_.start_generation; });
+    std::erase_if(
+        old, [this](const auto& file) { return file.generation < snapshot_.start_generation; });
   }
   for (const FreeJournalFile& file : surplus) {
     const Status removed = state_->environment.fs->Remove(format::JournalPath(file.generation));

@@ -60,9 +60,8 @@ bool CommitBuilder::AddFiller(const SegmentRef& order) {
   if (bytes < format::kFrameHeaderBytes) bytes += kPageBytes;
   if (!Fits(bytes + kFrameOverhead)) return false;
   bytes_bound_ += bytes + kFrameOverhead;
-  const format::FrameHeader header = format::FillerHeader(stream.id, stream.next_sequence,
-                                                          state_->next_lsn, time_us_,
-                                                          static_cast<std::size_t>(bytes));
+  const format::FrameHeader header = format::FillerHeader(
+      stream.id, stream.next_sequence, state_->next_lsn, time_us_, static_cast<std::size_t>(bytes));
   block_.BeginFrame();
   const std::size_t body_start = block_.buffer()->size();
   block_.buffer()->AppendZeros(header.body_bytes);
@@ -122,7 +121,8 @@ bool CommitBuilder::AddAppend(const Request& request, std::uint64_t bytes, Compl
   // An LSN that is shown before it is durable lies below a durable limit, so that it is never
   // given out again (rule 8 of the protocol).
   if (request.durability != Durability::kSync) state_->shows_undurable = true;
-  const bool early = request.durability != Durability::kSync && end_lsn <= state_->durable_lsn_limit;
+  const bool early =
+      request.durability != Durability::kSync && end_lsn <= state_->durable_lsn_limit;
   for (const Request::Record& record : request.records) {
     Part& part = PartOf(record.stream);
     Stream& stream = state_->table.at(record.stream);
@@ -161,8 +161,7 @@ void CommitBuilder::BuildPart(const Part& part) {
   Stream& stream = state_->table.at(part.stream);
   if (!stream.born()) BeginStream(&stream);
   std::span<const PartRecord> rest(part.records);
-  const bool with_differences =
-      !LsnsAreConsecutive(rest.front().lsn, rest.back().lsn, rest.size());
+  const bool with_differences = !LsnsAreConsecutive(rest.front().lsn, rest.back().lsn, rest.size());
   while (!rest.empty()) {
     const FrameCut cut = CutFrame(rest, with_differences);
     if (RotationIsDue(*stream.open_segment(), cut.bytes)) Rotate(&stream);
@@ -185,7 +184,8 @@ CommitBuilder::FrameCut CommitBuilder::CutFrame(std::span<const PartRecord> reco
     format::RecordInput input = records[i].request->Input(*records[i].record);
     if (i > 0) input.lsn_difference = records[i].lsn - records[i - 1].lsn;
     const std::uint64_t grown = body + format::RecordStoredBytes(input, with_lsn_differences);
-    const std::uint64_t table = i + 1 > format::kFrameTableThreshold ? AlignUp<std::uint64_t>(2 * (i + 1), 8) : 0;
+    const std::uint64_t table =
+        i + 1 > format::kFrameTableThreshold ? AlignUp<std::uint64_t>(2 * (i + 1), 8) : 0;
     if (i > 0 && format::kFrameHeaderBytes + grown + table > FrameBytesMax()) break;
     body = grown;
     cut = {.count = i + 1, .bytes = format::kFrameHeaderBytes + grown + table};
@@ -230,7 +230,8 @@ void CommitBuilder::AppendPending(Stream* stream, const format::FrameItem& item)
   SEGLOG_ASSERT(applied.ok());
   Segment& segment = *stream->open_segment();
   std::array<std::byte, format::kFrameHeaderBytes> header;
-  format::EncodeFrameHeader(item.Header(time_us_), item.body, item.segment_id, item.segment_offset, header);
+  format::EncodeFrameHeader(item.Header(time_us_), item.body, item.segment_id, item.segment_offset,
+                            header);
   segment.pending.Append(header);
   segment.pending.Append(item.body);
   SEGLOG_ASSERT(segment.pending.end() == segment.row.end);
@@ -278,7 +279,8 @@ bool CommitBuilder::AddSeal(StreamHandle handle) {
 }
 
 AlignedBuffer* CommitBuilder::Finish(const format::CommitHeader& header,
-                                     const format::JournalIdentity& identity, std::uint64_t offset) {
+                                     const format::JournalIdentity& identity,
+                                     std::uint64_t offset) {
   const ByteSpan block = block_.Finish(header, identity, offset);
   SEGLOG_ASSERT(block.size() <= AlignUp<std::uint64_t>(bytes_bound_, kPageBytes));
   return block_.buffer();

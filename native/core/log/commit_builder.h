@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Builds one commit block out of requests and orders, and brings the stream table to the state after it:
-// numbers records, cuts frames, begins streams, rotates segments, adds to the bytes that are pending.
-// Works in memory only, under the state mutex, on the commit thread.
+// Builds one commit block out of requests and orders, and brings the stream table to the state
+// after it: numbers records, cuts frames, begins streams, rotates segments, adds to the bytes that
+// are pending. Works in memory only, under the state mutex, on the commit thread.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,14 @@ class CommitBuilder final {
   void Begin(std::uint64_t time_us, std::uint64_t bytes_max);
   bool empty() const { return block_.item_count() == 0 && parts_.empty(); }
 
-  // At most so many bytes are added to the block by the request; Fits is false when that is too many.
+  // At most so many bytes are added to the block by the request; Fits is false when that is too
+  // many.
   std::uint64_t BytesBound(const Request& request) const;
+  std::uint64_t bytes_bound() const { return bytes_bound_; }
   bool Fits(std::uint64_t bytes) const { return bytes_bound_ + bytes <= bytes_max_; }
 
-  // Orders come before requests: they concern bytes of earlier commits. Each returns false, and adds
-  // nothing, when it does not fit.
+  // Orders come before requests: they concern bytes of earlier commits. Each returns false, and
+  // adds nothing, when it does not fit.
   bool AddFiller(const SegmentRef& order);
   bool AddCarried(const CarryOrder& order);
   bool AddSealed(const format::SealedItem& item);

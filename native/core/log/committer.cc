@@ -73,11 +73,13 @@ void Committer::TakeOrders() {
     if (taken > 0) state_->destager_has_news = true;
     return orders->empty();
   };
-  const bool all =
-      take(&state_->fill_orders, [this](const SegmentRef& order) { return builder_.AddFiller(order); }) &&
-      take(&state_->carry_orders, [this](const CarryOrder& order) { return builder_.AddCarried(order); }) &&
-      take(&state_->sealed_orders,
-           [this](const format::SealedItem& item) { return builder_.AddSealed(item); });
+  const bool all = take(&state_->fill_orders,
+                        [this](const SegmentRef& order) { return builder_.AddFiller(order); }) &&
+                   take(&state_->carry_orders,
+                        [this](const CarryOrder& order) { return builder_.AddCarried(order); }) &&
+                   take(&state_->sealed_orders, [this](const format::SealedItem& item) {
+                     return builder_.AddSealed(item);
+                   });
   if (all) return;
   // A carried segment has less than carry_bytes_max pending, and that fits into any journal file
   // beside the largest overhead (options are checked for it when the log is opened).
@@ -133,8 +135,7 @@ Committer::Taken Committer::TakeAppend() {
   Request& request = waiting_.front();
   const std::uint64_t bytes = builder_.BytesBound(request);
   const bool first = taken_.empty();
-  if (!first && builder_.record_count() > 0 &&
-      builder_.block_bytes() + bytes > state_->options.commit_bytes_max) {
+  if (!first && builder_.bytes_bound() + bytes > state_->options.commit_bytes_max) {
     return Taken::kNotYet;
   }
   if (!builder_.Fits(bytes)) {
@@ -212,12 +213,13 @@ StepOutcome Committer::SwitchJournal() {
     return StepOutcome::kProgress;
   }
   const std::uint64_t live_bytes = state_->LiveJournalBytes();
-  const bool ready = state_->next_journal != nullptr && state_->next_journal->room() >= switch_bytes_;
-  // Orders may go beyond the bound: a checkpoint needs them to make room again. So may what is alone
-  // larger than the bound.
-  const bool allowed =
-      ready && (!switch_for_append_ || state_->old_journals.empty() ||
-                live_bytes + state_->next_journal->bytes() <= state_->options.journal_live_bytes_max);
+  const bool ready =
+      state_->next_journal != nullptr && state_->next_journal->room() >= switch_bytes_;
+  // Orders may go beyond the bound: a checkpoint needs them to make room again. So may what is
+  // alone larger than the bound.
+  const bool allowed = ready && (!switch_for_append_ || state_->old_journals.empty() ||
+                                 live_bytes + state_->next_journal->bytes() <=
+                                     state_->options.journal_live_bytes_max);
   if (!allowed) {
     state_->next_journal_bytes = format::kJournalBlocksOffset + switch_bytes_;
     state_->destager_has_news = true;
@@ -241,7 +243,8 @@ StepOutcome Committer::SwitchJournal() {
 void Committer::IssueBlock() {
   everything_else_durable_ = AllDurable();
   const std::uint64_t commit = ++state_->issued_commit;
-  state_->lsn_limit = state_->next_lsn + (state_->shows_undurable ? state_->options.lsn_reserve : 0);
+  state_->lsn_limit =
+      state_->next_lsn + (state_->shows_undurable ? state_->options.lsn_reserve : 0);
   state_->recorded_mark = state_->durable_commit;
   state_->last_time_us = builder_.time_us();
   const format::CommitHeader header{.commit = commit,
@@ -320,11 +323,14 @@ void Committer::MakeDurable() {
     stream.hides_synced = false;
     stream.visible_next = stream.next_sequence;
     for (auto segment = stream.segments.rbegin(); segment != stream.segments.rend(); ++segment) {
-      if ((*segment)->durable_end == (*segment)->row.end && (*segment)->row.end != format::kSegmentDataOffset) break;
+      if ((*segment)->durable_end == (*segment)->row.end &&
+          (*segment)->row.end != format::kSegmentDataOffset)
+        break;
       (*segment)->durable_end = (*segment)->row.end;
     }
-    const bool ended = stream.segments.size() > 1 &&
-                       stream.segments[stream.segments.size() - 2]->row.state == format::SegmentState::kEnded;
+    const bool ended =
+        stream.segments.size() > 1 &&
+        stream.segments[stream.segments.size() - 2]->row.state == format::SegmentState::kEnded;
     if (ended || stream.open_segment()->pending.size() >= state_->options.destage_bytes) {
       state_->QueueForDestage(handle);
     }
@@ -332,7 +338,8 @@ void Committer::MakeDurable() {
   touched_.clear();
 }
 
-// A copy of the table for the next snapshot: taken when nothing is in flight and everything is durable.
+// A copy of the table for the next snapshot: taken when nothing is in flight and everything is
+// durable.
 void Committer::CaptureIfWanted() {
   if (!state_->capture_wanted || !AllDurable()) return;
   state_->captured = state_->Capture();
@@ -381,8 +388,8 @@ void Committer::AnswerClose(const Status& status) {
   Answer(close_token_, status);
 }
 
-// The journal cannot be trusted to take anything more: a failed write or sync is never repeated, and
-// whatever had not been acknowledged by then is answered with the cause.
+// The journal cannot be trusted to take anything more: a failed write or sync is never repeated,
+// and whatever had not been acknowledged by then is answered with the cause.
 StepOutcome Committer::Fail(const Status& cause) {
   const std::lock_guard lock(state_->mutex);
   state_->failure = cause.WithCode(Code::kFailed, "a write to the journal failed: ");

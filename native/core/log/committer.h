@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The committer turns what waits in the inbox into commit blocks, one in flight at a time, and answers
-// each request when its durability is reached. It alone numbers records and commits, writes the journal
-// and changes the stream table. Its loop is Step(): at most one system call each, so that a simulation
-// can interleave it with everything else; a thread only calls Step again and again.
+// The committer turns what waits in the inbox into commit blocks, one in flight at a time, and
+// answers each request when its durability is reached. It alone numbers records and commits, writes
+// the journal and changes the stream table. Its loop is Step(): at most one system call each, so
+// that a simulation can interleave it with everything else; a thread only calls Step again and
+// again.
 //
-// A commit is durable when its own write and all earlier blocks are: one synced write where everything
-// before it is durable already, a write and a sync of the file otherwise. A new journal file is begun
-// only when everything in the old one is durable, so that one file at most is ever unsynced.
+// A commit is durable when its own write and all earlier blocks are: one synced write where
+// everything before it is durable already, a write and a sync of the file otherwise. A new journal
+// file is begun only when everything in the old one is durable, so that one file at most is ever
+// unsynced.
 #pragma once
 
 #include <cstdint>
@@ -89,7 +91,7 @@ class Committer final {
 
   std::uint64_t undurable_commits_ = 0;  // with content
   bool mark_at_once_ = false;
-  std::uint64_t last_ack_us_ = 0;  // boot time
+  std::uint64_t last_ack_us_ = 0;      // boot time
   std::vector<StreamHandle> touched_;  // since everything was durable
   Token close_token_ = 0;
   bool close_asked_ = false;

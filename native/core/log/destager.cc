@@ -34,7 +34,8 @@ StepOutcome Destager::Step() {
   if (state_->closing) return WriteLastSnapshot();
   if (phase_ == Phase::kNone && CheckpointIsDue()) BeginCheckpoint();
   // While a checkpoint waits for the committer, there may be other things to do.
-  if (phase_ != Phase::kNone && StepCheckpoint() == StepOutcome::kProgress) return StepOutcome::kProgress;
+  if (phase_ != Phase::kNone && StepCheckpoint() == StepOutcome::kProgress)
+    return StepOutcome::kProgress;
   if (seal_job_ != nullptr) return StepSeal();
   return StepQueue();
 }
@@ -70,8 +71,8 @@ StepOutcome Destager::PrepareJournal(std::uint64_t bytes) {
                 .generation = ++state_->highest_generation,
                 .salt = state_->environment.random->Next()};
     auto& free = state_->free_journals;
-    const auto fitting =
-        std::find_if(free.begin(), free.end(), [&](const auto& file) { return file.bytes == bytes; });
+    const auto fitting = std::find_if(free.begin(), free.end(),
+                                      [&](const auto& file) { return file.bytes == bytes; });
     if (fitting != free.end()) {
       recycle = *fitting;
       free.erase(fitting);
@@ -117,12 +118,13 @@ StepOutcome Destager::StepQueue() {
 // The oldest of the stream's segments that has enough durable bytes in memory.
 bool Destager::FindSegmentToDestage(StreamHandle handle, Segment** segment) {
   Stream& stream = state_->table.at(handle);
-  for (auto candidate = stream.segments.rbegin(); candidate != stream.segments.rend(); ++candidate) {
+  for (auto candidate = stream.segments.rbegin(); candidate != stream.segments.rend();
+       ++candidate) {
     const Segment& each = **candidate;
     if (each.row.state == format::SegmentState::kSealed) break;
     const std::uint64_t bytes = DestageLimit(each) - each.pending.begin();
-    const bool unfinished = !each.open() && each.row.destaged != each.row.end &&
-                            each.durable_end == each.row.end;
+    const bool unfinished =
+        !each.open() && each.row.destaged != each.row.end && each.durable_end == each.row.end;
     if (unfinished || (bytes > 0 && bytes + kPageBytes > state_->options.destage_bytes)) {
       *segment = candidate->get();
     }
@@ -145,8 +147,9 @@ bool Destager::FindSegmentToSeal(StreamHandle handle) {
   if (found->row.destaged != found->row.end) return false;
   const hash::Sha256Digest none{};
   seal_job_ = std::make_unique<SealJob>(
-      &state_->segment_files, SegmentFiles::Path(stream.key, found->row.first_sequence, found->row.id),
-      stream.id, found->row, before == nullptr ? none : before->row.chain_sha256);
+      &state_->segment_files,
+      SegmentFiles::Path(stream.key, found->row.first_sequence, found->row.id), stream.id,
+      found->row, before == nullptr ? none : before->row.chain_sha256);
   sealing_ = found;
   return true;
 }
@@ -174,7 +177,8 @@ StepOutcome Destager::StepSeal() {
 // How far the segment may be destaged now: durable bytes, whole pages unless the segment ended.
 std::uint64_t Destager::DestageLimit(const Segment& segment) const {
   if (!segment.open() && segment.durable_end == segment.row.end) return segment.row.end;
-  return std::max(segment.pending.begin(), AlignDown<std::uint64_t>(segment.durable_end, kPageBytes));
+  return std::max(segment.pending.begin(),
+                  AlignDown<std::uint64_t>(segment.durable_end, kPageBytes));
 }
 
 Status Destager::DestageChunk(StreamHandle handle, Segment* segment, bool* progress) {

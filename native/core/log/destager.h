@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The destager does what no append waits for: it prepares the next journal file, moves durable bytes from
-// memory to their segment files, seals segments that ended, and makes checkpoints so that journal files
-// can be used again. Its loop is Step(), like the committer's. It never writes the journal or changes the
-// numbers of the table; where a checkpoint needs a commit, it orders one.
+// The destager does what no append waits for: it prepares the next journal file, moves durable
+// bytes from memory to their segment files, seals segments that ended, and makes checkpoints so
+// that journal files can be used again. Its loop is Step(), like the committer's. It never writes
+// the journal or changes the numbers of the table; where a checkpoint needs a commit, it orders
+// one.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +30,17 @@ class Destager final {
   std::uint64_t WakeAt() const { return retry_at_us_; }
 
  private:
-  // A checkpoint frees the journal files before `generation`. Each segment that needs one of them is
-  // destaged, or its bytes are carried forward.
-  enum class Phase : std::uint8_t { kNone, kFlush, kDestage, kCarry, kCapture, kWriteFirst, kWriteSecond };
+  // A checkpoint frees the journal files before `generation`. Each segment that needs one of them
+  // is destaged, or its bytes are carried forward.
+  enum class Phase : std::uint8_t {
+    kNone,
+    kFlush,
+    kDestage,
+    kCarry,
+    kCapture,
+    kWriteFirst,
+    kWriteSecond
+  };
   struct Laggard {
     StreamHandle stream = 0;
     Segment* segment = nullptr;

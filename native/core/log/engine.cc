@@ -28,7 +28,8 @@ StreamInfo InfoOf(StreamHandle handle, const Stream& stream) {
 
 Status CheckOptions(const Options& options) {
   const auto refuse = [](const char* what) { return Status(Code::kInvalidArgument, what); };
-  if (options.journal_first_bytes % kPageBytes != 0 || options.journal_file_bytes % kPageBytes != 0) {
+  if (options.journal_first_bytes % kPageBytes != 0 ||
+      options.journal_file_bytes % kPageBytes != 0) {
     return refuse("journal files are whole pages of 4,096 bytes");
   }
   if (options.journal_first_bytes < 4 * kPageBytes || options.journal_file_bytes < 4 * kPageBytes) {
@@ -46,7 +47,8 @@ Status CheckOptions(const Options& options) {
   if (options.frame_bytes_max > format::kFrameBytesLimit || options.frame_bytes_max < 1024) {
     return refuse("frameBytesMax lies between 1 KiB and 512 KiB");
   }
-  if (options.segment_bytes > format::kSegmentBytesLimit / 2 || options.segment_bytes < 2 * kPageBytes) {
+  if (options.segment_bytes > format::kSegmentBytesLimit / 2 ||
+      options.segment_bytes < 2 * kPageBytes) {
     return refuse("segmentBytes lies between 8 KiB and 16 GiB");
   }
   if (options.open_segments_max == 0 || options.destage_bytes < kPageBytes) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A log without threads: the state and the loops that work on it. Log runs each loop on a thread of its
-// own; a simulation runs them on one, in an order that it chooses.
+// A log without threads: the state and the loops that work on it. Log runs each loop on a thread of
+// its own; a simulation runs them on one, in an order that it chooses.
 #pragma once
 
 #include <memory>
@@ -19,8 +19,8 @@ namespace seglog::log {
 class Engine final {
  public:
   // Recovers the log in `environment.fs`, or makes one. The report is filled in either case.
-  static Result<std::unique_ptr<Engine>> Open(const Environment& environment, const Options& options,
-                                              RecoveryReport* report);
+  static Result<std::unique_ptr<Engine>> Open(const Environment& environment,
+                                              const Options& options, RecoveryReport* report);
 
   State& state() { return state_; }
   Committer& committer() { return committer_; }

@@ -23,8 +23,8 @@ struct CheckedRecord {
 };
 
 // `bytes` begins with the frame and holds all of it. Fills `records` (may be null) in order.
-Result<CheckedFrame> CheckFrame(ByteSpan bytes, std::uint64_t segment_id, std::uint64_t segment_offset,
-                                std::vector<CheckedRecord>* records);
+Result<CheckedFrame> CheckFrame(ByteSpan bytes, std::uint64_t segment_id,
+                                std::uint64_t segment_offset, std::vector<CheckedRecord>* records);
 
 // Walks a body's records; `segment_offset` is the body's. Verifies each.
 Result<std::uint64_t> CheckRecords(const format::FrameHeader& header, ByteSpan body,

@@ -17,7 +17,8 @@ Status WriteZeros(io::File* file, std::uint64_t bytes) {
   AlignedBuffer zeros;
   zeros.AppendZeros(static_cast<std::size_t>(std::min<std::uint64_t>(kZeroChunkBytes, bytes)));
   for (std::uint64_t offset = 0; offset < bytes; offset += zeros.size()) {
-    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), bytes - offset));
+    const std::size_t count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), bytes - offset));
     SEGLOG_RETURN_IF_ERROR(
         file->WriteAt(offset, zeros.bytes().first(count), io::WriteMode::kUnsynced));
   }
@@ -43,7 +44,8 @@ Result<std::unique_ptr<JournalFile>> JournalFile::Prepare(io::FileSystem* fs, bo
                                                           const FreeJournalFile* recycle) {
   SEGLOG_ASSERT(bytes % kPageBytes == 0 && bytes > format::kJournalBlocksOffset);
   SEGLOG_ASSERT(recycle == nullptr || recycle->bytes == bytes);
-  const std::string from = recycle == nullptr ? kFreshPath : format::JournalPath(recycle->generation);
+  const std::string from =
+      recycle == nullptr ? kFreshPath : format::JournalPath(recycle->generation);
   Result<std::unique_ptr<io::File>> file =
       recycle == nullptr
           ? OpenFresh(fs, direct)

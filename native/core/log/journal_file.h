@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One journal file: made (or taken from an earlier life), named, then written block behind block. Its
-// name is durable before its first block; a position is issued once.
+// One journal file: made (or taken from an earlier life), named, then written block behind block.
+// Its name is durable before its first block; a position is issued once.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ struct LiveJournalFile {
 // One thread at a time; the committer's once it is current.
 class JournalFile final {
  public:
-  // Makes the file durable under its name, with its header, and (a fresh one) its zeros. `recycle` may
-  // be null. Blocking.
+  // Makes the file durable under its name, with its header, and (a fresh one) its zeros. `recycle`
+  // may be null. Blocking.
   static Result<std::unique_ptr<JournalFile>> Prepare(io::FileSystem* fs, bool direct,
                                                       const format::JournalIdentity& identity,
                                                       std::uint64_t bytes,
@@ -48,9 +48,9 @@ class JournalFile final {
 
   // Reserves the place of the next block. A place is never given twice.
   std::uint64_t Issue(std::uint64_t commit, std::uint64_t block_bytes);
-  // Writes a block that was issued. In a recycled file `block` must be followed in memory by a page of
-  // zeros, which is written too when it fits: so what lies behind the last block is known to be of
-  // no later commit.
+  // Writes a block that was issued. In a recycled file `block` must be followed in memory by a page
+  // of zeros, which is written too when it fits: so what lies behind the last block is known to be
+  // of no later commit.
   Status Write(std::uint64_t offset, AlignedBuffer* block, io::WriteMode mode);
   Status Sync() { return file_->SyncData(); }
 

@@ -14,7 +14,8 @@ ByteSpan From(const ScannedFile& file, std::uint64_t offset) {
   return file.bytes.bytes().subspan(static_cast<std::size_t>(offset));
 }
 
-// The header of a block that was issued into this life of the file, whether or not its body arrived.
+// The header of a block that was issued into this life of the file, whether or not its body
+// arrived.
 Result<format::CommitHeader> HeaderAt(const ScannedFile& file, std::uint64_t offset) {
   if (!file.usable || offset + kPageBytes > file.bytes.size()) {
     return Status(Code::kCorrupt, "no block lies here");
@@ -71,7 +72,8 @@ Status JournalScanner::ReadFiles() {
   for (const std::uint64_t generation : live) SEGLOG_RETURN_IF_ERROR(ReadFile(generation));
   report_->journal_files = scan_->files.size();
   if (live.empty() || live.front() != catalog_.start_generation) {
-    return Corrupt(RecoveryRow::kJournalStartMissing, format::JournalPath(catalog_.start_generation), 0,
+    return Corrupt(RecoveryRow::kJournalStartMissing,
+                   format::JournalPath(catalog_.start_generation), 0,
                    "the journal file that the catalogue starts at is missing");
   }
   return Status::Ok();
@@ -102,7 +104,8 @@ Status JournalScanner::CheckHeader(ScannedFile* file) {
         format::DecodeJournalHeader(From(*file, offset).first(kPageBytes));
     if (header.ok()) {
       if (header->identity.log_uuid != catalog_.log_uuid) {
-        return Corrupt(RecoveryRow::kJournalHeaderBad, file->path, offset, "the journal file is another log's");
+        return Corrupt(RecoveryRow::kJournalHeaderBad, file->path, offset,
+                       "the journal file is another log's");
       }
       if (offset > 0) report_->Count(RecoveryRow::kJournalHeaderCopy);
       file->header = header.value();
@@ -187,7 +190,8 @@ const ScannedFile* JournalScanner::NextFile(const ScannedFile& file, std::uint64
 void JournalScanner::FindHighestMark() {
   scan_->highest_mark = catalog_.mark;
   for (const ScannedFile& file : scan_->files) {
-    for (std::uint64_t at = format::kJournalBlocksOffset; at < file.bytes.size(); at += kPageBytes) {
+    for (std::uint64_t at = format::kJournalBlocksOffset; at < file.bytes.size();
+         at += kPageBytes) {
       const Result<format::CommitHeader> header = HeaderAt(file, at);
       if (!header.ok()) continue;
       scan_->highest_mark = std::max(scan_->highest_mark, header->mark);
@@ -197,8 +201,8 @@ void JournalScanner::FindHighestMark() {
   report_->durable_commit = scan_->highest_mark;
 }
 
-// The walk ended above every mark: a torn tail, or nothing at all behind it. The page behind the last
-// block of a life is zero: so it was left by that block's write, or by the file's making.
+// The walk ended above every mark: a torn tail, or nothing at all behind it. The page behind the
+// last block of a life is zero: so it was left by that block's write, or by the file's making.
 void JournalScanner::DescribeEnd() {
   const ScannedFile& file = *scan_->end_file;
   const std::uint64_t end = scan_->end_offset;
@@ -209,7 +213,8 @@ void JournalScanner::DescribeEnd() {
     if (&each != &file) touched = touched || PageIsTouched(each, from);
     for (std::uint64_t at = from; at < each.bytes.size(); at += kPageBytes) {
       const Result<format::CommitHeader> header = HeaderAt(each, at);
-      if (header.ok() && header->commit >= scan_->next_commit) DescribeVoid(each, at, header.value());
+      if (header.ok() && header->commit >= scan_->next_commit)
+        DescribeVoid(each, at, header.value());
     }
   }
   if (!touched && report_->void_commits == 0) {
@@ -252,11 +257,12 @@ void JournalScanner::DescribeVoid(const ScannedFile& file, std::uint64_t offset,
 }
 
 Status JournalScanner::JudgeEnd() {
-  Status status = Corrupt(RecoveryRow::kWalkBelowMark, scan_->end_file->path, scan_->end_offset,
-                          "commit " + std::to_string(scan_->next_commit) +
-                              " was durable (the mark is " + std::to_string(scan_->highest_mark) +
-                              ") and fails its check");
-  if (!scan_->commits.empty()) report_->damage.back().first_lsn = scan_->commits.back().header.lsn_limit;
+  Status status =
+      Corrupt(RecoveryRow::kWalkBelowMark, scan_->end_file->path, scan_->end_offset,
+              "commit " + std::to_string(scan_->next_commit) + " was durable (the mark is " +
+                  std::to_string(scan_->highest_mark) + ") and fails its check");
+  if (!scan_->commits.empty())
+    report_->damage.back().first_lsn = scan_->commits.back().header.lsn_limit;
   return status;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Reads the live journal as recovery needs it: the files' headers, the walk over consecutive commits from
-// the snapshot's start, and the highest mark in any block that was ever issued. Changes nothing.
+// Reads the live journal as recovery needs it: the files' headers, the walk over consecutive
+// commits from the snapshot's start, and the highest mark in any block that was ever issued.
+// Changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -32,11 +33,11 @@ struct AcceptedCommit {
 };
 
 struct JournalScan {
-  std::vector<ScannedFile> files;      // live ones, by generation
+  std::vector<ScannedFile> files;          // live ones, by generation
   std::vector<FreeJournalFile> all_files;  // every journal file there is, live or not
   std::uint64_t highest_generation = 0;
   std::vector<AcceptedCommit> commits;
-  std::uint64_t next_commit = 0;   // the first that was not accepted
+  std::uint64_t next_commit = 0;        // the first that was not accepted
   std::uint64_t highest_mark = 0;       // in the snapshot and any block
   std::uint64_t highest_lsn_limit = 0;  // in any block
   Status unsupported;
@@ -65,14 +66,17 @@ class JournalScanner final {
   Status Walk();
   bool AcceptAt(const ScannedFile& file, std::uint64_t offset, std::uint64_t commit,
                 std::uint64_t* block_bytes);
-  const ScannedFile* NextFile(const ScannedFile& file, std::uint64_t end, std::uint64_t commit) const;
+  const ScannedFile* NextFile(const ScannedFile& file, std::uint64_t end,
+                              std::uint64_t commit) const;
   void FindHighestMark();
   void DescribeEnd();
   static bool PageIsTouched(const ScannedFile& file, std::uint64_t offset);
-  void DescribeVoid(const ScannedFile& file, std::uint64_t offset, const format::CommitHeader& header);
+  void DescribeVoid(const ScannedFile& file, std::uint64_t offset,
+                    const format::CommitHeader& header);
   Status JudgeEnd();
   bool WalkOnBehindDamage(const ScannedFile** file, std::uint64_t* offset, std::uint64_t* commit);
-  Status Corrupt(RecoveryRow row, const std::string& path, std::uint64_t offset, const std::string& what);
+  Status Corrupt(RecoveryRow row, const std::string& path, std::uint64_t offset,
+                 const std::string& what);
 
   io::FileSystem* const fs_;
   const format::Catalog& catalog_;

@@ -13,8 +13,9 @@
 
 namespace seglog::log {
 
-// The three threads of a log. Each sleeps on one condition variable until somebody did something that may
-// concern it: `events_` counts such moments, so that none is missed between looking and sleeping.
+// The three threads of a log. Each sleeps on one condition variable until somebody did something
+// that may concern it: `events_` counts such moments, so that none is missed between looking and
+// sleeping.
 class Log::Threads final {
  public:
   Threads(std::string directory, const Options& options, std::string lock_owner, Token token,
@@ -79,10 +80,11 @@ class Log::Threads final {
 
  private:
   Status Open() {
-    const io::PosixOptions posix{.directory = directory_,
-                                 .create = options_.create != CreateMode::kNever && !options_.read_only,
-                                 .read_only = options_.read_only,
-                                 .allow_direct = options_.direct};
+    const io::PosixOptions posix{
+        .directory = directory_,
+        .create = options_.create != CreateMode::kNever && !options_.read_only,
+        .read_only = options_.read_only,
+        .allow_direct = options_.direct};
     Result<std::unique_ptr<io::FileSystem>> fs = io::PosixFileSystem::Open(posix);
     if (!fs.ok()) return fs.status();
     fs_ = std::move(fs).value();
@@ -106,22 +108,25 @@ class Log::Threads final {
     Notify();
     if (options_.read_only) return;
     std::vector<Completion> answers;
-    Loop([&] {
-      const StepOutcome outcome = engine_->committer().Step();
-      engine_->committer().TakeCompletions(&answers);
-      if (!answers.empty()) Deliver(&answers);
-      if (engine_->TakeNewsForDestager()) Notify();
-      return outcome;
-    }, [this] { return engine_->committer().WakeAt(); });
+    Loop(
+        [&] {
+          const StepOutcome outcome = engine_->committer().Step();
+          engine_->committer().TakeCompletions(&answers);
+          if (!answers.empty()) Deliver(&answers);
+          if (engine_->TakeNewsForDestager()) Notify();
+          return outcome;
+        },
+        [this] { return engine_->committer().WakeAt(); });
   }
 
   void RunDestager() {
     if (!WaitForEngine() || options_.read_only) return;
-    Loop([this] { return engine_->destager().Step(); }, [this] { return engine_->destager().WakeAt(); });
+    Loop([this] { return engine_->destager().Step(); },
+         [this] { return engine_->destager().WakeAt(); });
   }
 
-  // Steps until stopped; sleeps when there is nothing to do, having told the other thread, which may
-  // have been given work.
+  // Steps until stopped; sleeps when there is nothing to do, having told the other thread, which
+  // may have been given work.
   template <typename StepFunction, typename WakeAtFunction>
   void Loop(StepFunction&& step, WakeAtFunction&& wake_at) {
     while (true) {
@@ -219,8 +224,8 @@ class Log::Threads final {
   std::vector<std::thread> threads_;
 };
 
-std::unique_ptr<Log> Log::Start(std::string directory, const Options& options, std::string lock_owner,
-                                Token token, WakeFunction wake) {
+std::unique_ptr<Log> Log::Start(std::string directory, const Options& options,
+                                std::string lock_owner, Token token, WakeFunction wake) {
   return std::unique_ptr<Log>(new Log(std::make_unique<Threads>(
       std::move(directory), options, std::move(lock_owner), token, std::move(wake))));
 }
@@ -232,9 +237,13 @@ const RecoveryReport& Log::recovery() const { return threads_->report(); }
 
 StreamHandle Log::HandleOf(std::string_view key) { return threads_->engine().HandleOf(key); }
 
-Result<StreamInfo> Log::Describe(StreamHandle stream) { return threads_->engine().Describe(stream); }
+Result<StreamInfo> Log::Describe(StreamHandle stream) {
+  return threads_->engine().Describe(stream);
+}
 
-std::vector<StreamInfo> Log::Streams(std::string_view prefix) { return threads_->engine().Streams(prefix); }
+std::vector<StreamInfo> Log::Streams(std::string_view prefix) {
+  return threads_->engine().Streams(prefix);
+}
 
 Status Log::Append(std::span<const AppendInput> records, Durability durability, Token token) {
   SEGLOG_RETURN_IF_ERROR(threads_->engine().state().inbox.SubmitAppend(records, durability, token));
@@ -257,8 +266,9 @@ void Log::Submit(Request request) {
   if (threads_->engine().state().options.read_only) {
     // There is nothing to wait for.
     const bool refused = request.kind == Request::Kind::kSeal;
-    threads_->Complete(request.token,
-                       refused ? Status(Code::kReadOnly, "the log was opened read-only") : Status::Ok());
+    threads_->Complete(request.token, refused
+                                          ? Status(Code::kReadOnly, "the log was opened read-only")
+                                          : Status::Ok());
     return;
   }
   threads_->engine().state().inbox.Submit(std::move(request));

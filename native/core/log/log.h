@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// An open log with its threads: the committer (opens, commits, closes), the destager and the reader.
-// Callers submit requests that carry a token and never wait; each token is answered by exactly one
-// Completion, in the order in which its durability is reached. This is all that the binding knows.
+// An open log with its threads: the committer (opens, commits, closes), the destager and the
+// reader. Callers submit requests that carry a token and never wait; each token is answered by
+// exactly one Completion, in the order in which its durability is reached. This is all that the
+// binding knows.
 #pragma once
 
 #include <cstdint>
@@ -122,11 +123,13 @@ class Log final {
   std::vector<StreamInfo> Streams(std::string_view prefix);
 
   // Copies its input. A refusal (kQueueFull, kTooLarge, kClosed, kFailed, kReadOnly, kNoSpace) is
-  // returned at once, and then no completion follows. A batch is atomic: all or none of it survives.
+  // returned at once, and then no completion follows. A batch is atomic: all or none of it
+  // survives.
   Status Append(std::span<const AppendInput> records, Durability durability, Token token);
   // Answered when everything accepted before the call is durable.
   void Sync(Token token);
-  // Answered when every surviving record with an LSN up to `lsn` is durable. Asks for a sync if needed.
+  // Answered when every surviving record with an LSN up to `lsn` is durable. Asks for a sync if
+  // needed.
   void WaitDurable(std::uint64_t lsn, Token token);
   // Answered when fewer bytes wait than half the bound: room for ingest again.
   void Drain(Token token);

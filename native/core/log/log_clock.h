@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Log time: the wall clock when the log was opened, advanced by the boot clock. Steps of the wall clock
-// while the log is open do not move it, and it never goes back.
+// Log time: the wall clock when the log was opened, advanced by the boot clock. Steps of the wall
+// clock while the log is open do not move it, and it never goes back.
 #pragma once
 
 #include <algorithm>
@@ -18,13 +18,15 @@ class LogClock final {
  public:
   explicit LogClock(io::Clock* clock) : clock_(clock) {}
 
-  // `stored_us`: the last log time that the log holds, 0 in a new one. Reports a doubtful wall clock.
+  // `stored_us`: the last log time that the log holds, 0 in a new one. Reports a doubtful wall
+  // clock.
   void Begin(std::uint64_t stored_us, RecoveryReport* report) {
     const std::uint64_t wall = clock_->WallMicros();
     report->clock_wall_us = wall;
     report->clock_stored_us = stored_us;
     report->clock_behind = wall < stored_us;
-    report->clock_far_ahead = stored_us != 0 && wall > stored_us && wall - stored_us > kClockFarAheadUs;
+    report->clock_far_ahead =
+        stored_us != 0 && wall > stored_us && wall - stored_us > kClockFarAheadUs;
     start_us_ = report->clock_behind || report->clock_far_ahead ? stored_us : wall;
     start_boot_us_ = clock_->BootMicros();
   }

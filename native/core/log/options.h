@@ -36,10 +36,11 @@ struct Options {
   std::uint64_t batch_records_max = 1u << 20;
   std::uint64_t frame_bytes_max = format::kFrameBytesMaxDefault;
   std::uint64_t destage_bytes = 512u << 10;  // a stream with this much pending is destaged
-  std::uint64_t carry_bytes_max = 128u << 10;  // a stream with less pending is carried forward instead
-  std::uint64_t mark_delay_us = 5000;          // a mark block this long after the last acknowledgement
-  std::uint64_t lsn_reserve = 1u << 20;        // LSNs that a commit allows for before the next one
-  std::uint32_t open_segments_max = 64;        // open segment files
+  std::uint64_t carry_bytes_max = 128u
+                                  << 10;  // a stream with less pending is carried forward instead
+  std::uint64_t mark_delay_us = 5000;     // a mark block this long after the last acknowledgement
+  std::uint64_t lsn_reserve = 1u << 20;   // LSNs that a commit allows for before the next one
+  std::uint32_t open_segments_max = 64;   // open segment files
 };
 
 }  // namespace seglog::log

@@ -47,9 +47,10 @@ bool Reader::FindPlace(const ReadRequest& request, std::uint64_t sequence, Place
     result->at_end = true;
     return false;
   }
-  auto after = std::upper_bound(
-      stream.segments.begin(), stream.segments.end(), sequence,
-      [](std::uint64_t wanted, const auto& segment) { return wanted < segment->row.first_sequence; });
+  auto after = std::upper_bound(stream.segments.begin(), stream.segments.end(), sequence,
+                                [](std::uint64_t wanted, const auto& segment) {
+                                  return wanted < segment->row.first_sequence;
+                                });
   if (after == stream.segments.begin()) ++after;
   Segment* segment = std::prev(after)->get();
   while (after != stream.segments.end() && request.from_lsn > segment->row.last_lsn) {
@@ -69,7 +70,8 @@ bool Reader::FindPlace(const ReadRequest& request, std::uint64_t sequence, Place
 }
 
 // Bytes [offset, offset + bytes) of the segment, cut at its end.
-Status Reader::Fetch(const Place& place, std::uint64_t offset, std::uint64_t bytes, Window* window) {
+Status Reader::Fetch(const Place& place, std::uint64_t offset, std::uint64_t bytes,
+                     Window* window) {
   const auto count = static_cast<std::size_t>(std::min(bytes, place.end - offset));
   window->offset = offset;
   window->memory = std::make_unique_for_overwrite<std::byte[]>(count);
@@ -93,7 +95,8 @@ Status Reader::Fetch(const Place& place, std::uint64_t offset, std::uint64_t byt
       file.value()->ReadAt(offset, out.first(static_cast<std::size_t>(from_file)));
   if (!read.ok()) return read.status();
   if (read.value() != from_file) {
-    return Status(Code::kCorrupt, "the segment file is shorter than what was written").WithPath(place.path);
+    return Status(Code::kCorrupt, "the segment file is shorter than what was written")
+        .WithPath(place.path);
   }
   return Status::Ok();
 }
@@ -114,13 +117,15 @@ Status Reader::FetchFrame(const Place& place, std::uint64_t offset, std::uint64_
   return Fetch(place, offset, header->total_bytes(), window);
 }
 
-std::uint64_t Reader::StartOffset(const ReadRequest& request, const Place& place, std::uint64_t sequence) {
+std::uint64_t Reader::StartOffset(const ReadRequest& request, const Place& place,
+                                  std::uint64_t sequence) {
   if (hints_.size() > kHintedSegmentsMax) hints_.clear();
   Hints& hints = hints_[place.segment_id];
   if (place.footer_offset != 0 && !hints.footer_tried) LoadFooter(place, &hints);
   std::uint64_t offset = format::kSegmentDataOffset;
   for (const format::IndexEntry& entry : hints.entries) {
-    const bool before = entry.sequence <= sequence || (request.from_lsn > 0 && entry.lsn <= request.from_lsn);
+    const bool before =
+        entry.sequence <= sequence || (request.from_lsn > 0 && entry.lsn <= request.from_lsn);
     if (!before) break;
     offset = entry.offset;
   }
@@ -184,7 +189,8 @@ Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::
       result->bytes = std::move(window.memory);
       return Status::Ok();  // Damage behind these records is met by the next request.
     }
-    if (!fetched.ok()) SEGLOG_RETURN_IF_ERROR(SkipDamage(request, place, fetched, &offset, sequence, result));
+    if (!fetched.ok())
+      SEGLOG_RETURN_IF_ERROR(SkipDamage(request, place, fetched, &offset, sequence, result));
     if (walk == Walk::kDone) return result->status;
   }
   if (result->records.empty() && *sequence < place.next_sequence && request.from_lsn == 0) {
@@ -195,9 +201,10 @@ Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::
 }
 
 // Adds the frame's records from *sequence on, up to the first that is not wanted or not sound.
-Reader::Walk Reader::CollectFrame(const ReadRequest& request, const Place& place, const Window& window,
-                                  std::size_t position, const format::FrameHeader& header,
-                                  std::uint64_t* sequence, ReadResult* result) {
+Reader::Walk Reader::CollectFrame(const ReadRequest& request, const Place& place,
+                                  const Window& window, std::size_t position,
+                                  const format::FrameHeader& header, std::uint64_t* sequence,
+                                  ReadResult* result) {
   const std::size_t body_start = position + format::kFrameHeaderBytes;
   const ByteSpan body = window.bytes.subspan(body_start, header.records_bytes());
   std::uint64_t lsn = header.first_lsn;
@@ -205,8 +212,9 @@ Reader::Walk Reader::CollectFrame(const ReadRequest& request, const Place& place
   for (std::uint32_t i = 0; i < header.record_count; ++i) {
     const std::uint64_t each = header.first_sequence + i;
     if (each > request.to_sequence || each >= place.limit) return Walk::kDone;
-    const Result<format::RecordView> record = format::DecodeRecord(
-        body.subspan(at), header.has_lsn_differences(), place.segment_id, window.offset + body_start + at);
+    const Result<format::RecordView> record =
+        format::DecodeRecord(body.subspan(at), header.has_lsn_differences(), place.segment_id,
+                             window.offset + body_start + at);
     if (!record.ok()) {
       if (!result->records.empty()) return Walk::kDone;
       Damage damage = DamageAt(place.path, place.key, window.offset + body_start + at,
@@ -228,13 +236,14 @@ Reader::Walk Reader::CollectFrame(const ReadRequest& request, const Place& place
       const auto offset_of = [&](ByteSpan part) {
         return static_cast<std::uint32_t>(part.empty() ? 0 : part.data() - window.bytes.data());
       };
-      result->records.push_back({.lsn = lsn,
-                                 .time_us = header.time_us,
-                                 .headers_offset = offset_of(record->user_headers),
-                                 .headers_bytes = static_cast<std::uint32_t>(record->user_headers.size()),
-                                 .data_offset = offset_of(record->data),
-                                 .data_bytes = static_cast<std::uint32_t>(record->data.size()),
-                                 .kind = record->kind});
+      result->records.push_back(
+          {.lsn = lsn,
+           .time_us = header.time_us,
+           .headers_offset = offset_of(record->user_headers),
+           .headers_bytes = static_cast<std::uint32_t>(record->user_headers.size()),
+           .data_offset = offset_of(record->data),
+           .data_bytes = static_cast<std::uint32_t>(record->data.size()),
+           .kind = record->kind});
     }
     if (each >= *sequence) *sequence = each + 1;
     at += record->stored_bytes;
@@ -266,8 +275,8 @@ Status Reader::SkipDamage(const ReadRequest& request, const Place& place, const 
 bool Reader::FindNextFrame(const Place& place, std::uint64_t offset, std::uint64_t sequence,
                            std::uint64_t* found, format::FrameHeader* header) {
   Window window;
-  for (std::uint64_t at = offset + format::kFrameAlignment; at + format::kFrameHeaderBytes <= place.end;
-       at += format::kFrameAlignment) {
+  for (std::uint64_t at = offset + format::kFrameAlignment;
+       at + format::kFrameHeaderBytes <= place.end; at += format::kFrameAlignment) {
     if (at + format::kFrameHeaderBytes > window.offset + window.bytes.size()) {
       if (!Fetch(place, at, 1u << 20, &window).ok()) return false;
     }
@@ -275,7 +284,8 @@ bool Reader::FindNextFrame(const Place& place, std::uint64_t offset, std::uint64
     if (!format::DecodeFrameHeader(rest).ok()) continue;
     Window whole;
     if (!FetchFrame(place, at, 0, &whole).ok()) continue;
-    const Result<format::FrameHeader> frame = format::VerifyFrame(whole.bytes, place.segment_id, at);
+    const Result<format::FrameHeader> frame =
+        format::VerifyFrame(whole.bytes, place.segment_id, at);
     if (!frame.ok() || frame->next_sequence() <= sequence) continue;
     *found = at;
     *header = frame.value();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Reads records of one stream, verified, in slabs of about the size that was asked for. Bytes below the
-// destaged length come from the segment file, the rest from memory; the journal is never read. Damage is
-// an error with its place, or skipped and reported when the request says so.
+// Reads records of one stream, verified, in slabs of about the size that was asked for. Bytes below
+// the destaged length come from the segment file, the rest from memory; the journal is never read.
+// Damage is an error with its place, or skipped and reported when the request says so.
 #pragma once
 
 #include <cstdint>
@@ -47,17 +47,19 @@ class Reader final {
   };
   enum class Walk : std::uint8_t { kMore, kDone };
 
-  bool FindPlace(const ReadRequest& request, std::uint64_t sequence, Place* place, ReadResult* result);
+  bool FindPlace(const ReadRequest& request, std::uint64_t sequence, Place* place,
+                 ReadResult* result);
   Status Fetch(const Place& place, std::uint64_t offset, std::uint64_t bytes, Window* window);
-  Status FetchFrame(const Place& place, std::uint64_t offset, std::uint64_t at_least, Window* window);
+  Status FetchFrame(const Place& place, std::uint64_t offset, std::uint64_t at_least,
+                    Window* window);
   std::uint64_t StartOffset(const ReadRequest& request, const Place& place, std::uint64_t sequence);
   void LoadFooter(const Place& place, Hints* hints);
   void NoteHint(const Place& place, const format::FrameHeader& header, std::uint64_t offset);
   Status ReadSegment(const ReadRequest& request, const Place& place, std::uint64_t* sequence,
                      ReadResult* result);
   Walk CollectFrame(const ReadRequest& request, const Place& place, const Window& window,
-                    std::size_t position, const format::FrameHeader& header, std::uint64_t* sequence,
-                    ReadResult* result);
+                    std::size_t position, const format::FrameHeader& header,
+                    std::uint64_t* sequence, ReadResult* result);
   Status SkipDamage(const ReadRequest& request, const Place& place, const Status& cause,
                     std::uint64_t* offset, std::uint64_t* sequence, ReadResult* result);
   bool FindNextFrame(const Place& place, std::uint64_t offset, std::uint64_t sequence,

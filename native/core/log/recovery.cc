@@ -62,13 +62,13 @@ Status Recovery::LoadCatalog(bool* found) {
     return Status(Code::kCorrupt, "no valid catalogue: " + cause.message()).WithPath(cause.path());
   }
   const bool both = first.catalog.has_value() && copy.catalog.has_value();
-  const bool use_copy =
-      !first.catalog.has_value() ||
-      (both && copy.catalog->snapshot_number > first.catalog->snapshot_number);
+  const bool use_copy = !first.catalog.has_value() ||
+                        (both && copy.catalog->snapshot_number > first.catalog->snapshot_number);
   if (!both) {
     report_->Count(RecoveryRow::kCatalogOneBad);
     const Status& cause = first.catalog.has_value() ? copy.status : first.status;
-    report_->changes.push_back(cause.path() + " was of no use (" + cause.message() + "); the other copy was used");
+    report_->changes.push_back(cause.path() + " was of no use (" + cause.message() +
+                               "); the other copy was used");
   } else {
     const bool equal = copy.catalog->snapshot_number == first.catalog->snapshot_number;
     report_->Count(equal ? RecoveryRow::kCatalogBoth : RecoveryRow::kCatalogNewer);
@@ -78,8 +78,8 @@ Status Recovery::LoadCatalog(bool* found) {
   return Status::Ok();
 }
 
-// Without a catalogue there was never a log here, or its making was cut short before the first append;
-// anything else is a log that lost its catalogue.
+// Without a catalogue there was never a log here, or its making was cut short before the first
+// append; anything else is a log that lost its catalogue.
 Status Recovery::CheckNothingIsLost() {
   const Result<std::vector<io::DirectoryEntry>> entries = fs_->List("");
   if (!entries.ok()) return entries.status();
@@ -105,7 +105,8 @@ Status Recovery::CheckNothingIsLost() {
     if (JournalHoldsCommits(fs_, path)) return lost(path);
     if (state_->options.read_only) continue;
     SEGLOG_RETURN_IF_ERROR(fs_->Remove(path));
-    report_->changes.push_back(path + " was left over from a log that was never finished, and removed");
+    report_->changes.push_back(path +
+                               " was left over from a log that was never finished, and removed");
   }
   return Status::Ok();
 }
@@ -144,7 +145,8 @@ Status Recovery::ReplayCommit(const AcceptedCommit& commit) {
 
 Status Recovery::ReplayItem(const AcceptedCommit& commit, const format::Item& item) {
   StreamTable& table = state_->table;
-  if (const auto* create = std::get_if<format::CreateStreamItem>(&item)) return table.Apply(*create);
+  if (const auto* create = std::get_if<format::CreateStreamItem>(&item))
+    return table.Apply(*create);
   if (const auto* rotate = std::get_if<format::RotateItem>(&item)) return table.Apply(*rotate);
   if (const auto* sealed = std::get_if<format::SealedItem>(&item)) return table.Apply(*sealed);
   const auto* frame = std::get_if<format::FrameItem>(&item);
@@ -182,8 +184,8 @@ Status Recovery::TakeBytes() {
       } else if (const auto* frame = std::get_if<format::FrameItem>(&item)) {
         auto header = std::make_unique<std::byte[]>(format::kFrameHeaderBytes);
         const MutableByteSpan made(header.get(), format::kFrameHeaderBytes);
-        format::EncodeFrameHeader(frame->Header(commit.header.time_us), frame->body, frame->segment_id,
-                                  frame->segment_offset, made);
+        format::EncodeFrameHeader(frame->Header(commit.header.time_us), frame->body,
+                                  frame->segment_id, frame->segment_offset, made);
         RememberBytes(frame->stream_id, frame->segment_id, frame->segment_offset, made);
         RememberBytes(frame->stream_id, frame->segment_id,
                       frame->segment_offset + format::kFrameHeaderBytes, frame->body);
@@ -205,8 +207,8 @@ Status Recovery::TakeBytes() {
   return Status::Ok();
 }
 
-void Recovery::RememberBytes(std::uint64_t stream_id, std::uint64_t segment_id, std::uint64_t offset,
-                             ByteSpan bytes) {
+void Recovery::RememberBytes(std::uint64_t stream_id, std::uint64_t segment_id,
+                             std::uint64_t offset, ByteSpan bytes) {
   Stream* stream = state_->table.FindId(stream_id);
   const Segment* segment = stream == nullptr ? nullptr : stream->FindSegment(segment_id);
   if (segment == nullptr || offset + bytes.size() <= segment->pending.begin()) return;
@@ -216,7 +218,8 @@ void Recovery::RememberBytes(std::uint64_t stream_id, std::uint64_t segment_id, 
 Status Recovery::FillPending(Segment* segment, const std::string& key) {
   PendingBytes& pending = segment->pending;
   std::vector<Piece>& pieces = pieces_[segment->row.id];
-  std::sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) { return a.offset < b.offset; });
+  std::sort(pieces.begin(), pieces.end(),
+            [](const Piece& a, const Piece& b) { return a.offset < b.offset; });
   const auto missing_until = [&](std::uint64_t end) {
     if (pending.end() >= end) return Status::Ok();
     report_->Count(RecoveryRow::kBytesMissing);
@@ -274,7 +277,8 @@ void Recovery::SetNumbers() {
     report_->lost_lsn_last = state_->next_lsn - 1;
   }
   if (report_->status != RecoveryStatus::kTornTail && report_->status != RecoveryStatus::kCorrupt) {
-    report_->status = catalog_.clean && nothing_new ? RecoveryStatus::kClean : RecoveryStatus::kRecovered;
+    report_->status =
+        catalog_.clean && nothing_new ? RecoveryStatus::kClean : RecoveryStatus::kRecovered;
   }
   state_->log_clock.Begin(stored_time, report_);
   state_->last_time_us = stored_time;

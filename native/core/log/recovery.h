@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Opening a log: the catalogue, the live journal, and what follows from both. Reading comes first and
-// changes nothing; only when all of it is sound is a new generation begun, and nothing is reported or
-// appended before that is durable. A crash at any point of it leaves what it started from.
+// Opening a log: the catalogue, the live journal, and what follows from both. Reading comes first
+// and changes nothing; only when all of it is sound is a new generation begun, and nothing is
+// reported or appended before that is durable. A crash at any point of it leaves what it started
+// from.
 #pragma once
 
 #include <cstdint>

@@ -19,22 +19,22 @@ enum class RecoveryStatus : std::uint8_t {
 
 // Each case that recovery can meet, and its decision; docs/durability.md explains each row.
 enum class RecoveryRow : std::uint8_t {
-  kNoLog,               // no catalogue, no journal with commits: a new log is made
-  kCatalogBoth,         // both snapshots valid and equal: use them
-  kCatalogNewer,        // both valid, one newer: use the newer
-  kCatalogOneBad,       // one fails its check or is missing: use the other, report
-  kCatalogNoneValid,    // corrupt
-  kCatalogMissing,      // no catalogue, but a journal with commits: corrupt
-  kJournalHeaderCopy,   // first header fails, second is valid: use it, report
-  kJournalHeaderBad,    // both fail in a live file: corrupt
-  kJournalStartMissing, // the file that the snapshot starts at is not there: corrupt
-  kWalkNextFile,        // the next file's first block names this end: go on there
-  kWalkEndUntouched,    // nothing of this life lies behind the last block: the end
-  kWalkEndTorn,         // a block that fails its check, above the mark: cut off
-  kWalkEndVoid,         // whole blocks lie behind a bad one, above the mark: cut off, never accepted
-  kWalkBelowMark,       // a bad block at or below the mark: corrupt, nothing is changed
-  kItemContradiction,   // an accepted block contradicts the catalogue: corrupt
-  kBytesMissing,        // bytes neither destaged nor in an accepted block: corrupt
+  kNoLog,                // no catalogue, no journal with commits: a new log is made
+  kCatalogBoth,          // both snapshots valid and equal: use them
+  kCatalogNewer,         // both valid, one newer: use the newer
+  kCatalogOneBad,        // one fails its check or is missing: use the other, report
+  kCatalogNoneValid,     // corrupt
+  kCatalogMissing,       // no catalogue, but a journal with commits: corrupt
+  kJournalHeaderCopy,    // first header fails, second is valid: use it, report
+  kJournalHeaderBad,     // both fail in a live file: corrupt
+  kJournalStartMissing,  // the file that the snapshot starts at is not there: corrupt
+  kWalkNextFile,         // the next file's first block names this end: go on there
+  kWalkEndUntouched,     // nothing of this life lies behind the last block: the end
+  kWalkEndTorn,          // a block that fails its check, above the mark: cut off
+  kWalkEndVoid,        // whole blocks lie behind a bad one, above the mark: cut off, never accepted
+  kWalkBelowMark,      // a bad block at or below the mark: corrupt, nothing is changed
+  kItemContradiction,  // an accepted block contradicts the catalogue: corrupt
+  kBytesMissing,       // bytes neither destaged nor in an accepted block: corrupt
   kCount,
 };
 
@@ -47,7 +47,7 @@ struct Damage {
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
   std::string what;
-  std::string key;  // empty where unknown
+  std::string key;                                      // empty where unknown
   std::uint64_t first_sequence = 0, last_sequence = 0;  // 0 where unknown
   std::uint64_t first_lsn = 0, last_lsn = 0;
 };
@@ -65,7 +65,7 @@ struct RecoveryReport {
   std::uint64_t last_commit = 0;
   std::uint64_t durable_commit = 0;  // the highest mark that was found
   std::uint64_t last_lsn = 0;        // of the last record that is there
-  std::uint64_t next_lsn = 0;        // last_lsn + 1 < next_lsn: the LSNs between are never given out
+  std::uint64_t next_lsn = 0;  // last_lsn + 1 < next_lsn: the LSNs between are never given out
 
   // The torn tail, where there is one.
   std::string torn_file;
@@ -76,8 +76,8 @@ struct RecoveryReport {
   std::uint64_t void_first_lsn = 0, void_last_lsn = 0;
   bool may_have_been_acknowledged = false;
 
-  // The wall clock at open against the last stored log time. When it lies before, or more than 31 days
-  // after, log time goes on from the stored time.
+  // The wall clock at open against the last stored log time. When it lies before, or more than 31
+  // days after, log time goes on from the stored time.
   std::uint64_t clock_wall_us = 0, clock_stored_us = 0;
   bool clock_behind = false, clock_far_ahead = false;
 

@@ -3,7 +3,8 @@
 
 namespace seglog::log {
 
-Status Inbox::SubmitAppend(std::span<const AppendInput> records, Durability durability, Token token) {
+Status Inbox::SubmitAppend(std::span<const AppendInput> records, Durability durability,
+                           Token token) {
   if (options_.read_only) return Status(Code::kReadOnly, "the log was opened read-only");
   if (records.size() > options_.batch_records_max) {
     return Status(Code::kTooLarge, "the batch has more records than batchRecordsMax");
@@ -34,7 +35,8 @@ Status Inbox::SubmitAppend(std::span<const AppendInput> records, Durability dura
          .headers_bytes = static_cast<std::uint32_t>(record.user_headers.size()),
          .data_bytes = static_cast<std::uint32_t>(record.data.size()),
          .offset = request.payload.size()});
-    request.payload.insert(request.payload.end(), record.user_headers.begin(), record.user_headers.end());
+    request.payload.insert(request.payload.end(), record.user_headers.begin(),
+                           record.user_headers.end());
     request.payload.insert(request.payload.end(), record.data.begin(), record.data.end());
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What callers hand to the committer, and the inbox where it waits. Submitting copies the payload and
-// never waits for a disk; the inbox has a mutex of its own, so that it never waits for a commit either.
+// What callers hand to the committer, and the inbox where it waits. Submitting copies the payload
+// and never waits for a disk; the inbox has a mutex of its own, so that it never waits for a commit
+// either.
 #pragma once
 
 #include <cstdint>
@@ -63,8 +64,8 @@ class Inbox final {
  private:
   const Options& options_;
   std::mutex mutex_;
-  std::vector<Request> submitted_;       // guarded by mutex_, as all below
-  std::uint64_t waiting_bytes_ = 0;      // submitted and not released
+  std::vector<Request> submitted_;   // guarded by mutex_, as all below
+  std::uint64_t waiting_bytes_ = 0;  // submitted and not released
   std::uint64_t waiting_requests_ = 0;
   Status refusal_;
 };

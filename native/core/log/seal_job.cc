@@ -33,7 +33,8 @@ Status SealJob::ReadPiece(io::File* file) {
   const Result<std::size_t> read = file->ReadAt(position_, piece.mutable_bytes());
   if (!read.ok()) return read.status();
   if (read.value() != piece.size()) {
-    return Status(Code::kCorrupt, "the segment file is shorter than what was written").WithPath(path_);
+    return Status(Code::kCorrupt, "the segment file is shorter than what was written")
+        .WithPath(path_);
   }
   const Result<std::size_t> verified = VerifyFrames(piece.bytes());
   if (!verified.ok()) return verified.status().WithPath(path_);
@@ -48,7 +49,8 @@ Result<std::size_t> SealJob::VerifyFrames(ByteSpan piece) {
   if (used > 0) {
     const Result<format::SegmentHeader> header = format::DecodeSegmentHeader(piece.first(used));
     if (!header.ok()) return header.status();
-    if (header->segment_id != row_.id) return Status(Code::kCorrupt, "the file is another segment's");
+    if (header->segment_id != row_.id)
+      return Status(Code::kCorrupt, "the file is another segment's");
   }
   while (piece.size() - used >= format::kFrameHeaderBytes) {
     const ByteSpan rest = piece.subspan(used);
@@ -91,7 +93,8 @@ void SealJob::CountFrame(const format::FrameHeader& header, std::uint64_t last_l
 
 Status SealJob::WriteFooter() {
   if (footer_.last_sequence + 1 != row_.next_sequence) {
-    return Status(Code::kCorrupt, "the segment file does not hold the records it should").WithPath(path_);
+    return Status(Code::kCorrupt, "the segment file does not hold the records it should")
+        .WithPath(path_);
   }
   footer_.content_sha256 = content_.Finish();
   footer_.chain_sha256 = format::ChainSha256(footer_.previous_chain_sha256, footer_.content_sha256);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Seals one ended segment whose bytes are all in its file: reads it back, verifies every frame and
-// record, hashes it, lists its index, and writes the footer, durably. What does not verify is not sealed.
+// record, hashes it, lists its index, and writes the footer, durably. What does not verify is not
+// sealed.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ namespace seglog::log {
 // Destager only.
 class SealJob final {
  public:
-  // `row`: of the ended segment. `previous_chain`: of the stream's segment before it, zeros if none.
+  // `row`: of the ended segment. `previous_chain`: of the stream's segment before it, zeros if
+  // none.
   SealJob(SegmentFiles* files, std::string path, std::uint64_t stream_id,
           const format::CatalogSegment& row, const hash::Sha256Digest& previous_chain);
 

@@ -10,7 +10,8 @@ std::string SegmentFiles::Path(const std::string& key, std::uint64_t first_seque
   return format::StreamDirectory(key) + "/" + format::SegmentFileName(first_sequence, segment_id);
 }
 
-Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key, const std::string& path) {
+Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key,
+                                                   const std::string& path) {
   const std::string directory = format::StreamDirectory(key);
   // Each new name is synced in the directory above it, from the top down.
   std::string parent = "streams";
@@ -26,7 +27,8 @@ Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key, const
   }
   const Result<bool> exists = fs_->Exists(path);
   if (!exists.ok()) return exists.status();
-  const io::OpenMode mode = exists.value() ? io::OpenMode::kReadWrite : io::OpenMode::kCreateExclusive;
+  const io::OpenMode mode =
+      exists.value() ? io::OpenMode::kReadWrite : io::OpenMode::kCreateExclusive;
   Result<std::unique_ptr<io::File>> file =
       fs_->Open(path, io::OpenOptions{.mode = mode, .direct = direct_});
   if (!file.ok()) return file.status();

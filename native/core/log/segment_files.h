@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The open segment files of a log: at most `open_max` whatever the number of streams, the least recently
-// used closed first. Writing goes around the page cache where it can, reading goes through it; readers
-// only look below the destaged length, which is never written again.
+// The open segment files of a log: at most `open_max` whatever the number of streams, the least
+// recently used closed first. Writing goes around the page cache where it can, reading goes through
+// it; readers only look below the destaged length, which is never written again.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ class SegmentFiles final {
                           std::uint64_t segment_id);
 
   // Makes the file and its directories, all names durable when it returns, but nothing in the file.
-  // A file of that name that no catalogue knows the content of (destaging was cut short) is used again.
+  // A file of that name that no catalogue knows the content of (destaging was cut short) is used
+  // again.
   Result<FileRef> Create(const std::string& key, const std::string& path);
   Result<FileRef> ForWriting(const std::string& path) { return Open(path, true); }
   Result<FileRef> ForReading(const std::string& path) { return Open(path, false); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The writing half of recovery: a new generation, in which everything that only the journal held is
-// repeated, and two snapshots that start there. The old journal stays untouched until both are durable.
+// repeated, and two snapshots that start there. The old journal stays untouched until both are
+// durable.
 #include <algorithm>
 
 #include "format/key_name.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What the committer, the destager and the readers of one log share. Each of them runs on a thread of
-// its own (or all on one, under a simulation); everything below the mutex is guarded by it, and nobody
-// holds it across a system call.
+// What the committer, the destager and the readers of one log share. Each of them runs on a thread
+// of its own (or all on one, under a simulation); everything below the mutex is guarded by it, and
+// nobody holds it across a system call.
 #pragma once
 
 #include <cstdint>
@@ -61,8 +61,8 @@ struct State {
 
   std::mutex mutex;
   StreamTable table;
-  Status failure;          // the first failed write or sync; nothing is written after it
-  bool no_space = false;   // destaging or preparing met a full disk and pauses
+  Status failure;         // the first failed write or sync; nothing is written after it
+  bool no_space = false;  // destaging or preparing met a full disk and pauses
 
   // Commits. `issued` ones were given a place in the journal, durable ones are known to survive.
   std::uint64_t next_lsn = 1;
@@ -71,8 +71,8 @@ struct State {
   std::uint64_t durable_commit = 0;
   std::uint64_t recorded_mark = 0;  // the mark in the last issued block
   std::uint64_t last_time_us = 0;   // log time of the last issued block
-  bool shows_undurable = false;     // weaker modes are in use: LSNs are reserved ahead of the durable
-  std::uint64_t lsn_limit = 1;      // in the last issued block
+  bool shows_undurable = false;  // weaker modes are in use: LSNs are reserved ahead of the durable
+  std::uint64_t lsn_limit = 1;   // in the last issued block
   std::uint64_t durable_lsn_limit = 1;
   std::uint32_t ids_given = 0;
 
@@ -85,16 +85,16 @@ struct State {
   std::uint64_t next_journal_bytes = 0;  // what the committer needs the next file to have at least
 
   // Orders from the destager to the committer, and their answers.
-  std::vector<SegmentRef> fill_orders;   // give each a filler, so that it ends on a page
+  std::vector<SegmentRef> fill_orders;  // give each a filler, so that it ends on a page
   std::vector<CarryOrder> carry_orders;
   std::vector<format::SealedItem> sealed_orders;
-  bool capture_wanted = false;              // make everything durable, then copy the table:
+  bool capture_wanted = false;  // make everything durable, then copy the table:
   std::optional<format::Catalog> captured;
 
   // From the committer to the destager.
   std::vector<StreamHandle> destage_queue;
   bool destager_has_news = false;  // something for the destager changed since it was last roused
-  bool closing = false;     // everything is committed and durable; write the last snapshot
+  bool closing = false;            // everything is committed and durable; write the last snapshot
   std::optional<Status> close_result;
 
   struct Counters {
@@ -113,7 +113,8 @@ struct State {
     for (const LiveJournalFile& old : old_journals) bytes += old.bytes;
     return bytes;
   }
-  // The table and the numbers as a snapshot. Only while everything is durable and nothing in flight.
+  // The table and the numbers as a snapshot. Only while everything is durable and nothing in
+  // flight.
   format::Catalog Capture();
   // The oldest journal file whose blocks hold bytes that no segment file holds durably.
   std::uint64_t OldestNeededGeneration();

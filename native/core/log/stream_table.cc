@@ -96,7 +96,8 @@ Status StreamTable::Apply(const format::FrameItem& item, std::uint64_t time_us,
     return Contradiction("a frame lies in a segment that is not open");
   }
   format::CatalogSegment& row = segment->row;
-  if (item.segment_offset != row.end) return Contradiction("a frame does not lie at its segment's end");
+  if (item.segment_offset != row.end)
+    return Contradiction("a frame does not lie at its segment's end");
   if (item.first_sequence != stream->next_sequence) {
     return Contradiction("a frame begins at the wrong sequence");
   }
@@ -117,7 +118,8 @@ void StreamTable::SkipTo(const format::FrameItem& item) {
   Stream* stream = FindId(item.stream_id);
   Segment* segment = stream == nullptr ? nullptr : stream->FindSegment(item.segment_id);
   if (segment == nullptr || !segment->open()) return;
-  if (item.segment_offset <= segment->row.end || item.first_sequence < stream->next_sequence) return;
+  if (item.segment_offset <= segment->row.end || item.first_sequence < stream->next_sequence)
+    return;
   segment->row.end = item.segment_offset;
   segment->row.next_sequence = stream->next_sequence = item.first_sequence;
 }

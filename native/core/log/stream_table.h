@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The streams of a log and their segments, as of the last commit that was built (or, during recovery,
-// accepted). Every change goes through an Apply function, the same for a commit being built and for one
-// being replayed, so that both can only come to the same table.
+// The streams of a log and their segments, as of the last commit that was built (or, during
+// recovery, accepted). Every change goes through an Apply function, the same for a commit being
+// built and for one being replayed, so that both can only come to the same table.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ struct Segment {
   // The journal file with the oldest block that pending bytes need; 0 while nothing is pending.
   std::uint64_t oldest_generation = 0;
   std::uint32_t times_carried = 0;
-  bool seal_ordered = false;       // its footer is durable, the commit that says so is not
-  bool seal_refused = false;       // its file fails its checks: left as it is, readers report it
+  bool seal_ordered = false;  // its footer is durable, the commit that says so is not
+  bool seal_refused = false;  // its file fails its checks: left as it is, readers report it
 
   bool open() const { return row.state == format::SegmentState::kOpen; }
   bool empty() const { return row.end == format::kSegmentDataOffset; }
@@ -49,9 +49,9 @@ struct Stream {
   const std::string key;
   std::uint64_t created_us = 0;
   std::uint64_t next_sequence = 1;
-  std::uint64_t visible_next = 1;    // readers see records below
-  bool hides_synced = false;         // a record that waits for its sync lies at visible_next
-  bool touched = false;              // changed by a commit that is not durable yet
+  std::uint64_t visible_next = 1;  // readers see records below
+  bool hides_synced = false;       // a record that waits for its sync lies at visible_next
+  bool touched = false;            // changed by a commit that is not durable yet
   bool queued_for_destage = false;
   std::vector<std::unique_ptr<Segment>> segments;  // by first sequence; the last one is open
 

@@ -15,9 +15,9 @@ struct Arguments {
   std::uint64_t images = 20'000;  // distinct
   std::uint64_t seed = 1;
   std::uint64_t images_per_point = 12;
-  std::uint64_t flip_stride = 7;     // one bit in so many
+  std::uint64_t flip_stride = 7;  // one bit in so many
   std::uint64_t damaged_logs = 100;
-  const char* phase = "all";         // or "crash", "damage"
+  const char* phase = "all";  // or "crash", "damage"
 };
 
 Arguments Parse(int count, char** values) {
@@ -36,18 +36,21 @@ Arguments Parse(int count, char** values) {
 
 void Print(const Totals& totals) {
   std::printf("workload runs        %10llu\n", static_cast<unsigned long long>(totals.workloads));
-  std::printf("crash points         %10llu\n", static_cast<unsigned long long>(totals.crash_points));
+  std::printf("crash points         %10llu\n",
+              static_cast<unsigned long long>(totals.crash_points));
   std::printf("disk images          %10llu\n", static_cast<unsigned long long>(totals.images));
   std::printf("distinct disk images %10zu\n", totals.distinct.size());
   std::printf("recoveries           %10llu\n", static_cast<unsigned long long>(totals.recoveries));
-  std::printf("inside recoveries    %10llu\n", static_cast<unsigned long long>(totals.recoveries_inside));
+  std::printf("inside recoveries    %10llu\n",
+              static_cast<unsigned long long>(totals.recoveries_inside));
   std::printf("later lives          %10llu\n", static_cast<unsigned long long>(totals.later_lives));
   for (std::size_t row = 0; row < totals.rows.size(); ++row) {
     std::printf("  row %-22s %10llu\n", RecoveryRowName(static_cast<log::RecoveryRow>(row)),
                 static_cast<unsigned long long>(totals.rows[row]));
   }
   for (std::size_t status = 0; status < totals.statuses.size(); ++status) {
-    std::printf("  status %-19s %10llu\n", RecoveryStatusName(static_cast<log::RecoveryStatus>(status)),
+    std::printf("  status %-19s %10llu\n",
+                RecoveryStatusName(static_cast<log::RecoveryStatus>(status)),
                 static_cast<unsigned long long>(totals.statuses[status]));
   }
 }
@@ -70,10 +73,11 @@ void Print(const DamageTotals& damage) {
 std::optional<Failure> RunCrashes(const Arguments& arguments, Totals* totals) {
   Enumeration enumeration(totals);
   for (std::uint64_t seed = arguments.seed; totals->distinct.size() < arguments.images; ++seed) {
-    const auto metadata = seed % 2 == 0 ? test::MetadataModel::kOrderedJournal
-                                        : test::MetadataModel::kStrictPosix;
+    const auto metadata =
+        seed % 2 == 0 ? test::MetadataModel::kOrderedJournal : test::MetadataModel::kStrictPosix;
     for (const Workload& workload : Workloads()) {
-      if (auto failure = enumeration.Run(workload, seed, metadata, arguments.images_per_point)) return failure;
+      if (auto failure = enumeration.Run(workload, seed, metadata, arguments.images_per_point))
+        return failure;
     }
   }
   return std::nullopt;
@@ -81,7 +85,8 @@ std::optional<Failure> RunCrashes(const Arguments& arguments, Totals* totals) {
 
 std::optional<Failure> RunDamage(const Arguments& arguments, Totals* totals, DamageTotals* damage) {
   DamagePhase phase(totals, damage);
-  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.damaged_logs; ++seed) {
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.damaged_logs;
+       ++seed) {
     if (auto failure = phase.DamageFiles(seed)) return failure;
   }
   for (std::uint64_t seed = arguments.seed; seed < arguments.seed + 3; ++seed) {
@@ -114,4 +119,6 @@ int Main(const Arguments& arguments) {
 }  // namespace
 }  // namespace seglog::crash
 
-int main(int count, char** values) { return seglog::crash::Main(seglog::crash::Parse(count, values)); }
+int main(int count, char** values) {
+  return seglog::crash::Main(seglog::crash::Parse(count, values));
+}

@@ -46,8 +46,8 @@ struct DamagePhase::RestingLog {
   FoundLog content_before;
 };
 
-DamagePhase::RestingLog DamagePhase::MakeLog(std::uint64_t seed, std::uint32_t requests, bool marked,
-                                             bool closed) {
+DamagePhase::RestingLog DamagePhase::MakeLog(std::uint64_t seed, std::uint32_t requests,
+                                             bool marked, bool closed) {
   ++damage_->logs;
   RestingLog resting;
   resting.workload = SmallWorkload(requests, closed);
@@ -63,7 +63,8 @@ DamagePhase::RestingLog DamagePhase::MakeLog(std::uint64_t seed, std::uint32_t r
       const log::JournalFile& journal = *life.engine().state().journal;
       resting.block_offset = journal.write_offset();
       SEGLOG_ASSERT(!life.AppendOne().has_value());
-      resting.journal = "journal/" + std::string(20 - std::to_string(journal.generation()).size(), '0') +
+      resting.journal = "journal/" +
+                        std::string(20 - std::to_string(journal.generation()).size(), '0') +
                         std::to_string(journal.generation()) + ".journal";
       resting.block_bytes = journal.write_offset() - resting.block_offset;
     }
@@ -95,7 +96,8 @@ DamagePhase::Outcome DamagePhase::Look(const test::DiskImage& image) {
   return outcome;
 }
 
-std::optional<Failure> DamagePhase::FlipBits(std::uint64_t seed, std::uint32_t requests, std::uint64_t stride) {
+std::optional<Failure> DamagePhase::FlipBits(std::uint64_t seed, std::uint32_t requests,
+                                             std::uint64_t stride) {
   for (const bool closed : {false, true}) {
     const RestingLog resting = MakeLog(seed, requests, true, closed);
     std::uint64_t count = seed;
@@ -119,8 +121,8 @@ std::optional<Failure> DamagePhase::FlipBit(const RestingLog& resting, const std
   test::DiskImage image = resting.image;
   image.FlipBit(path, offset, bit);
   const Outcome outcome = Look(image);
-  const std::string where = resting.where + ", " + path + " offset " + std::to_string(offset) + " bit " +
-                            std::to_string(bit);
+  const std::string where = resting.where + ", " + path + " offset " + std::to_string(offset) +
+                            " bit " + std::to_string(bit);
   if (!outcome.opened.ok()) {
     const bool named = outcome.opened.code() == Code::kCorrupt ||
                        outcome.opened.code() == Code::kFormatUnsupported;
@@ -130,7 +132,8 @@ std::optional<Failure> DamagePhase::FlipBit(const RestingLog& resting, const std
     return std::nullopt;
   }
   if (outcome.read.has_value()) {
-    if (outcome.read->what.find("CORRUPT") == std::string::npos) return Found(where, outcome.read->what);
+    if (outcome.read->what.find("CORRUPT") == std::string::npos)
+      return Found(where, outcome.read->what);
     ++damage_->found_by_reading;
     return std::nullopt;
   }
@@ -156,10 +159,12 @@ std::optional<Failure> DamagePhase::DamageTail(std::uint64_t seed) {
     if (auto failure = CheckTail(resting, cut, "cut at " + std::to_string(from))) return failure;
     test::DiskImage zeroed = resting.image;
     zeroed.Overwrite(resting.journal, at, ByteSpan(zeros).first(rest));
-    if (auto failure = CheckTail(resting, zeroed, "zeroed from " + std::to_string(from))) return failure;
+    if (auto failure = CheckTail(resting, zeroed, "zeroed from " + std::to_string(from)))
+      return failure;
     test::DiskImage overwritten = resting.image;
     overwritten.Overwrite(resting.journal, at, ByteSpan(garbage).first(rest));
-    if (auto failure = CheckTail(resting, overwritten, "garbage from " + std::to_string(from))) return failure;
+    if (auto failure = CheckTail(resting, overwritten, "garbage from " + std::to_string(from)))
+      return failure;
   }
   return std::nullopt;
 }
@@ -168,9 +173,10 @@ std::optional<Failure> DamagePhase::CheckTail(const RestingLog& resting, test::D
                                               const std::string& how) {
   ++damage_->tails_damaged;
   const std::string where = resting.where + ", last commit " + how;
-  const bool gone = image.SizeOf(resting.journal) >= resting.block_offset + kPageBytes &&
-                    IsAllZero(ByteSpan(image.ReadFile(resting.journal))
-                                  .subspan(resting.block_offset, kPageBytes));
+  const bool gone =
+      image.SizeOf(resting.journal) >= resting.block_offset + kPageBytes &&
+      IsAllZero(
+          ByteSpan(image.ReadFile(resting.journal)).subspan(resting.block_offset, kPageBytes));
   const auto disk = test::SimulatedDisk::FromImage(image);
   Model model = resting.model;
   Life life(disk.get(), resting.workload, 7, &model);
@@ -181,11 +187,13 @@ std::optional<Failure> DamagePhase::CheckTail(const RestingLog& resting, test::D
   ++totals_->statuses[static_cast<std::size_t>(report.status)];
   if (!opened.ok()) return Found(where, "a torn tail was taken for " + opened.ToString());
   FoundLog found;
-  if (auto violation = ReadEverything(&life.engine(), false, &found)) return Failure{*violation, where};
+  if (auto violation = ReadEverything(&life.engine(), false, &found))
+    return Failure{*violation, where};
   if (found == resting.content) {
     ++damage_->tails_untouched;
   } else {
-    if (found != resting.content_before) return Found(where, "more or less than the last commit is gone");
+    if (found != resting.content_before)
+      return Found(where, "more or less than the last commit is gone");
     const bool named = report.status == log::RecoveryStatus::kTornTail &&
                        report.may_have_been_acknowledged && report.torn_file == resting.journal &&
                        report.torn_offset == resting.block_offset;
@@ -195,15 +203,19 @@ std::optional<Failure> DamagePhase::CheckTail(const RestingLog& resting, test::D
   }
   // Later appends survive a second opening.
   model.Accept(found);
-  if (auto violation = life.AppendOne(); violation.has_value() && !gone) return Failure{*violation, where};
+  if (auto violation = life.AppendOne(); violation.has_value() && !gone)
+    return Failure{*violation, where};
   FoundLog with_one;
-  if (auto violation = ReadEverything(&life.engine(), false, &with_one)) return Failure{*violation, where};
+  if (auto violation = ReadEverything(&life.engine(), false, &with_one))
+    return Failure{*violation, where};
   const Outcome again = Look(disk->DurableImage());
-  if (!again.opened.ok() || again.found != with_one) return Found(where, "an append behind the cut is lost");
+  if (!again.opened.ok() || again.found != with_one)
+    return Found(where, "an append behind the cut is lost");
   return std::nullopt;
 }
 
-std::optional<Failure> DamagePhase::ExpectCorrupt(const RestingLog& resting, const test::DiskImage& image,
+std::optional<Failure> DamagePhase::ExpectCorrupt(const RestingLog& resting,
+                                                  const test::DiskImage& image,
                                                   log::RecoveryRow row, const std::string& how) {
   ++damage_->files_damaged;
   const Outcome outcome = Look(image);
@@ -212,7 +224,8 @@ std::optional<Failure> DamagePhase::ExpectCorrupt(const RestingLog& resting, con
     return Found(where, "opening answered " + outcome.opened.ToString());
   }
   if (outcome.report.rows[static_cast<std::size_t>(row)] == 0) {
-    return Found(where, std::string("not by row ") + RecoveryRowName(row) + ": " + outcome.opened.ToString());
+    return Found(where, std::string("not by row ") + RecoveryRowName(row) + ": " +
+                            outcome.opened.ToString());
   }
   if (outcome.report.damage.empty()) return Found(where, "the report names no damage");
   if (outcome.changed_disk) return Found(where, "a damaged log was changed by opening it");
@@ -263,7 +276,8 @@ std::optional<Failure> DamagePhase::DamageFiles(std::uint64_t seed) {
   const std::vector<std::byte> catalog_bytes = resting.image.ReadFile(log::kCatalogPath);
   const std::uint64_t start = format::DecodeCatalog(catalog_bytes)->start_generation;
   const std::string digits = std::to_string(start);
-  const std::string journal = "journal/" + std::string(20 - digits.size(), '0') + digits + ".journal";
+  const std::string journal =
+      "journal/" + std::string(20 - digits.size(), '0') + digits + ".journal";
 
   test::DiskImage image = resting.image;
   overwrite(&image, log::kCatalogPath, 16);
@@ -272,12 +286,16 @@ std::optional<Failure> DamagePhase::DamageFiles(std::uint64_t seed) {
     return Found(resting.where, "with one bad catalogue the other is not used");
   }
   overwrite(&image, log::kCatalogCopyPath, 16);
-  if (auto failure = ExpectCorrupt(resting, image, log::RecoveryRow::kCatalogNoneValid, "both catalogues bad")) return failure;
+  if (auto failure =
+          ExpectCorrupt(resting, image, log::RecoveryRow::kCatalogNoneValid, "both catalogues bad"))
+    return failure;
 
   image = resting.image;
   image.Remove(log::kCatalogPath);
   image.Remove(log::kCatalogCopyPath);
-  if (auto failure = ExpectCorrupt(resting, image, log::RecoveryRow::kCatalogMissing, "no catalogue")) return failure;
+  if (auto failure =
+          ExpectCorrupt(resting, image, log::RecoveryRow::kCatalogMissing, "no catalogue"))
+    return failure;
 
   image = resting.image;
   overwrite(&image, journal, 8);
@@ -288,24 +306,34 @@ std::optional<Failure> DamagePhase::DamageFiles(std::uint64_t seed) {
   image = resting.image;
   overwrite(&image, journal, 20);
   overwrite(&image, journal, kPageBytes + 20);
-  if (auto failure = ExpectCorrupt(resting, image, log::RecoveryRow::kJournalHeaderBad, "both headers bad")) return failure;
+  if (auto failure =
+          ExpectCorrupt(resting, image, log::RecoveryRow::kJournalHeaderBad, "both headers bad"))
+    return failure;
 
   image = resting.image;
   image.Remove(journal);
-  if (auto failure = ExpectCorrupt(resting, image, log::RecoveryRow::kJournalStartMissing, "journal removed")) return failure;
+  if (auto failure =
+          ExpectCorrupt(resting, image, log::RecoveryRow::kJournalStartMissing, "journal removed"))
+    return failure;
 
   image = resting.image;
   overwrite(&image, journal, format::kJournalBlocksOffset);
-  if (auto failure = ExpectCorrupt(resting, image, log::RecoveryRow::kWalkBelowMark, "first block gone")) return failure;
+  if (auto failure =
+          ExpectCorrupt(resting, image, log::RecoveryRow::kWalkBelowMark, "first block gone"))
+    return failure;
 
   image = closed.image;
   Forge(&image, MoveEnd);
-  if (auto failure = ExpectCorrupt(closed, image, log::RecoveryRow::kBytesMissing, "end moved, closed")) return failure;
+  if (auto failure =
+          ExpectCorrupt(closed, image, log::RecoveryRow::kBytesMissing, "end moved, closed"))
+    return failure;
 
   const RestingLog young = MakeLog(seed, 5, true, false);
   image = young.image;
   Forge(&image, CreateTwice);
-  if (auto failure = ExpectCorrupt(young, image, log::RecoveryRow::kItemContradiction, "created twice")) return failure;
+  if (auto failure =
+          ExpectCorrupt(young, image, log::RecoveryRow::kItemContradiction, "created twice"))
+    return failure;
   return std::nullopt;
 }
 

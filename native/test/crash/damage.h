@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Damages logs that are at rest, and looks whether opening and reading find it: single bits anywhere, the
-// last commit from every byte on, and each file that recovery depends on.
+// Damages logs that are at rest, and looks whether opening and reading find it: single bits
+// anywhere, the last commit from every byte on, and each file that recovery depends on.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ class DamagePhase final {
  public:
   DamagePhase(Totals* totals, DamageTotals* damage) : totals_(totals), damage_(damage) {}
 
-  // Flips one bit in `stride` of those in pages that are in use, of a log that holds `requests` appends.
+  // Flips one bit in `stride` of those in pages that are in use, of a log that holds `requests`
+  // appends.
   std::optional<Failure> FlipBits(std::uint64_t seed, std::uint32_t requests, std::uint64_t stride);
   // The last commit, above the mark: cut, zeroed and overwritten from each of its bytes on.
   std::optional<Failure> DamageTail(std::uint64_t seed);
@@ -46,9 +47,10 @@ class DamagePhase final {
 
   RestingLog MakeLog(std::uint64_t seed, std::uint32_t requests, bool marked, bool closed);
   Outcome Look(const test::DiskImage& image);
-  std::optional<Failure> FlipBit(const RestingLog& log, const std::string& path, std::uint64_t offset,
-                                 unsigned bit);
-  std::optional<Failure> CheckTail(const RestingLog& log, test::DiskImage image, const std::string& how);
+  std::optional<Failure> FlipBit(const RestingLog& log, const std::string& path,
+                                 std::uint64_t offset, unsigned bit);
+  std::optional<Failure> CheckTail(const RestingLog& log, test::DiskImage image,
+                                   const std::string& how);
   std::optional<Failure> ExpectCorrupt(const RestingLog& log, const test::DiskImage& image,
                                        log::RecoveryRow row, const std::string& how);
 

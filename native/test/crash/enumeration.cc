@@ -11,14 +11,16 @@ std::optional<Failure> Fail(const std::string& where, const Violation& violation
 }  // namespace
 
 std::optional<Failure> Enumeration::Run(const Workload& workload, std::uint64_t seed,
-                                        test::MetadataModel metadata, std::size_t images_per_point) {
+                                        test::MetadataModel metadata,
+                                        std::size_t images_per_point) {
   ++totals_->workloads;
-  Context context{.workload = &workload,
-                  .seed = seed,
-                  .metadata = metadata,
-                  .images = images_per_point,
-                  .where = std::string(workload.name) + " seed " + std::to_string(seed) +
-                           (metadata == test::MetadataModel::kStrictPosix ? " strict" : " ordered")};
+  Context context{
+      .workload = &workload,
+      .seed = seed,
+      .metadata = metadata,
+      .images = images_per_point,
+      .where = std::string(workload.name) + " seed " + std::to_string(seed) +
+               (metadata == test::MetadataModel::kStrictPosix ? " strict" : " ordered")};
   std::uint64_t calls = 0;
   {
     test::SimulatedDisk disk(DiskOptionsOf(context));
@@ -47,7 +49,8 @@ std::optional<Failure> Enumeration::CrashAt(const Context& context, std::uint64_
                                             test::CutEffect effect) {
   ++totals_->crash_points;
   Context here = context;
-  here.where += " call " + std::to_string(call) + " effect " + std::to_string(static_cast<int>(effect));
+  here.where +=
+      " call " + std::to_string(call) + " effect " + std::to_string(static_cast<int>(effect));
   test::SimulatedDisk disk(DiskOptionsOf(context));
   disk.CrashAt(call, effect);
   Model model;
@@ -60,10 +63,12 @@ std::optional<Failure> Enumeration::CrashAt(const Context& context, std::uint64_
   return CheckImages(here, disk, model, false, 0);
 }
 
-std::optional<Failure> Enumeration::CheckImages(const Context& context, const test::SimulatedDisk& disk,
-                                                const Model& model, bool power_was_cut, int depth) {
+std::optional<Failure> Enumeration::CheckImages(const Context& context,
+                                                const test::SimulatedDisk& disk, const Model& model,
+                                                bool power_was_cut, int depth) {
   // What a mere kill leaves, unless the power was cut before.
-  if (auto failure = CheckImage(context, disk.CurrentImage(), model, !power_was_cut, depth)) return failure;
+  if (auto failure = CheckImage(context, disk.CurrentImage(), model, !power_was_cut, depth))
+    return failure;
   test::CrashImages images = disk.ImageGenerator(
       {.seed = context.seed + totals_->crash_points, .bound = depth == 0 ? context.images : 2});
   while (std::optional<test::DiskImage> image = images.Next()) {
@@ -88,7 +93,8 @@ std::optional<Failure> Enumeration::CheckImage(const Context& context, const tes
     ++totals_->recoveries;
     Count(report);
     if (!opened.ok()) return Fail(where, {Invariant::kNoFalseAlarm, opened.ToString()});
-    if (auto violation = ReadEverything(&life.engine(), false, &found)) return Fail(where, *violation);
+    if (auto violation = ReadEverything(&life.engine(), false, &found))
+      return Fail(where, *violation);
     if (auto violation = model.Check(found, report, killed_only)) return Fail(where, *violation);
     calls = disk->calls();
   }
@@ -100,9 +106,12 @@ std::optional<Failure> Enumeration::CheckImage(const Context& context, const tes
   const Status reopened = life.Open(&report);
   ++totals_->recoveries;
   Count(report);
-  if (!reopened.ok()) return Fail(where, {Invariant::kNoFalseAlarm, "second open: " + reopened.ToString()});
-  if (auto violation = ReadEverything(&life.engine(), false, &found_again)) return Fail(where, *violation);
-  if (found_again != found) return Fail(where, {Invariant::kReopensTheSame, "the second open differs"});
+  if (!reopened.ok())
+    return Fail(where, {Invariant::kNoFalseAlarm, "second open: " + reopened.ToString()});
+  if (auto violation = ReadEverything(&life.engine(), false, &found_again))
+    return Fail(where, *violation);
+  if (found_again != found)
+    return Fail(where, {Invariant::kReopensTheSame, "the second open differs"});
   after.Accept(found);
   if (auto violation = life.AppendOne()) return Fail(where, *violation);
   if (depth >= 2) return std::nullopt;
@@ -115,7 +124,8 @@ std::optional<Failure> Enumeration::CheckImage(const Context& context, const tes
 }
 
 // Crashes recovery itself at one of its calls, in turn; what that leaves must recover as well.
-std::optional<Failure> Enumeration::CrashInsideRecovery(const Context& context, const test::DiskImage& image,
+std::optional<Failure> Enumeration::CrashInsideRecovery(const Context& context,
+                                                        const test::DiskImage& image,
                                                         const Model& model, std::uint64_t calls) {
   const std::uint64_t call = 1 + totals_->recoveries_inside % calls;
   const auto disk = test::SimulatedDisk::FromImage(image, DiskOptionsOf(context));
@@ -139,7 +149,8 @@ std::optional<Failure> Enumeration::LiveOn(const Context& context, const test::D
                                            const FoundLog& found, const Model& model) {
   ++totals_->later_lives;
   const auto disk = test::SimulatedDisk::FromImage(image, DiskOptionsOf(context));
-  disk->CrashAt(10 + totals_->later_lives % 97, static_cast<test::CutEffect>(totals_->later_lives % 3));
+  disk->CrashAt(10 + totals_->later_lives % 97,
+                static_cast<test::CutEffect>(totals_->later_lives % 3));
   Model next = model;
   next.set_closed(false);
   Life life(disk.get(), *context.workload, context.seed + totals_->later_lives, &next);

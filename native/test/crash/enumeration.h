@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Crashes a workload at every I/O call, looks at the disks that each crash may leave, recovers each,
-// crashes again inside that recovery, appends, and crashes once more.
+// Crashes a workload at every I/O call, looks at the disks that each crash may leave, recovers
+// each, crashes again inside that recovery, appends, and crashes once more.
 #pragma once
 
 #include <array>
@@ -35,8 +35,8 @@ class Enumeration final {
   explicit Enumeration(Totals* totals) : totals_(totals) {}
 
   // One workload under one seed and one reading of how names become durable.
-  std::optional<Failure> Run(const Workload& workload, std::uint64_t seed, test::MetadataModel metadata,
-                             std::size_t images_per_point);
+  std::optional<Failure> Run(const Workload& workload, std::uint64_t seed,
+                             test::MetadataModel metadata, std::size_t images_per_point);
 
  private:
   struct Context {
@@ -47,7 +47,8 @@ class Enumeration final {
     std::string where;
   };
 
-  std::optional<Failure> CrashAt(const Context& context, std::uint64_t call, test::CutEffect effect);
+  std::optional<Failure> CrashAt(const Context& context, std::uint64_t call,
+                                 test::CutEffect effect);
   std::optional<Failure> CheckImages(const Context& context, const test::SimulatedDisk& disk,
                                      const Model& model, bool power_was_cut, int depth);
   std::optional<Failure> CheckImage(const Context& context, const test::DiskImage& image,

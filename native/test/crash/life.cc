@@ -82,7 +82,8 @@ Life::Life(test::SimulatedDisk* disk, const Workload& workload, std::uint64_t se
 
 Status Life::Open(log::RecoveryReport* report) {
   const log::Environment environment{.fs = fs_.get(), .clock = &clock_, .random = &log_random_};
-  Result<std::unique_ptr<log::Engine>> engine = log::Engine::Open(environment, workload_.options, report);
+  Result<std::unique_ptr<log::Engine>> engine =
+      log::Engine::Open(environment, workload_.options, report);
   if (!engine.ok()) return engine.status();
   engine_ = std::move(engine).value();
   return Status::Ok();
@@ -162,10 +163,11 @@ Submitted::Record Life::MakeRecord() {
   record.key = "key-" + std::to_string(Below(workload_.keys));
   record.payload = std::to_string(model_->NextPayloadNumber()) + ":";
   std::uint64_t bytes = Below(workload_.payload_bytes_max);
-  if (Percent(workload_.percent_large)) bytes = Below(workload_.options.record_bytes_max > 32 * 1024 &&
-                                                              workload_.options.record_bytes_max < 1 << 20
-                                                          ? workload_.options.record_bytes_max - 64
-                                                          : 6000);
+  if (Percent(workload_.percent_large))
+    bytes = Below(workload_.options.record_bytes_max > 32 * 1024 &&
+                          workload_.options.record_bytes_max < 1 << 20
+                      ? workload_.options.record_bytes_max - 64
+                      : 6000);
   while (record.payload.size() < bytes) record.payload += static_cast<char>('a' + Below(26));
   if (Percent(20)) record.headers = "h" + std::to_string(Below(1000));
   return record;
@@ -230,13 +232,14 @@ std::optional<Violation> Life::AppendOne() {
   const log::StreamHandle handle = engine_->HandleOf(record.key);
   const Result<log::StreamInfo> before = engine_->Describe(handle);
   const std::uint64_t expected = before.ok() ? before->next_sequence : 1;
-  const log::AppendInput input{.stream = handle,
-                               .user_headers = AsBytes(record.headers),
-                               .data = AsBytes(record.payload)};
-  const Status taken = engine_->state().inbox.SubmitAppend({&input, 1}, request.durability, request.token);
+  const log::AppendInput input{
+      .stream = handle, .user_headers = AsBytes(record.headers), .data = AsBytes(record.payload)};
+  const Status taken =
+      engine_->state().inbox.SubmitAppend({&input, 1}, request.durability, request.token);
   if (!taken.ok()) return Violation{Invariant::kRunsOn, "append refused: " + taken.ToString()};
   Submitted& submitted = model_->Submit(std::move(request));
-  for (int i = 0; i < 2000 && submitted.state == Submitted::State::kWaiting && !disk_->crashed(); ++i) {
+  for (int i = 0; i < 2000 && submitted.state == Submitted::State::kWaiting && !disk_->crashed();
+       ++i) {
     if (engine_->committer().Step() != log::StepOutcome::kProgress) {
       if (engine_->destager().Step() != log::StepOutcome::kProgress) clock_.Advance(1000);
     }
@@ -247,8 +250,9 @@ std::optional<Violation> Life::AppendOne() {
     return Violation{Invariant::kRunsOn, "an append after recovery is not acknowledged"};
   }
   if (submitted.records.front().lsn <= told) {
-    return Violation{Invariant::kNumbersNotReused, "LSN " + std::to_string(submitted.records.front().lsn) +
-                                                       " was handed out before"};
+    return Violation{
+        Invariant::kNumbersNotReused,
+        "LSN " + std::to_string(submitted.records.front().lsn) + " was handed out before"};
   }
   if (submitted.records.front().sequence != expected) {
     return Violation{Invariant::kNumbersNotReused, "sequences do not go on where they ended"};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One life of a simulated program: it opens the log on a simulated disk, submits requests, and steps the
-// log's loops in an order that the seed decides, until it has done enough or the power is cut.
+// One life of a simulated program: it opens the log on a simulated disk, submits requests, and
+// steps the log's loops in an order that the seed decides, until it has done enough or the power is
+// cut.
 #pragma once
 
 #include <cstdint>

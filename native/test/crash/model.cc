@@ -65,9 +65,9 @@ void Model::Answer(const log::Completion& completion) {
 }
 
 std::uint64_t Model::waiting() const {
-  return static_cast<std::uint64_t>(std::count_if(requests_.begin(), requests_.end(), [](const auto& request) {
-    return request.state == Submitted::State::kWaiting;
-  }));
+  return static_cast<std::uint64_t>(std::count_if(
+      requests_.begin(), requests_.end(),
+      [](const auto& request) { return request.state == Submitted::State::kWaiting; }));
 }
 
 // Which requests must have survived: requests are committed in the order of submission, so whatever
@@ -87,10 +87,10 @@ std::vector<bool> Model::Required(bool killed_only) const {
   return required;
 }
 
-// Walks the requests in order and matches each record with the next of its stream. `positions` ends up
-// as the number of records matched per stream.
-std::optional<Violation> Model::CheckStreams(const FoundLog& found,
-                                             std::map<std::string, std::uint64_t>* positions) const {
+// Walks the requests in order and matches each record with the next of its stream. `positions` ends
+// up as the number of records matched per stream.
+std::optional<Violation> Model::CheckStreams(
+    const FoundLog& found, std::map<std::string, std::uint64_t>* positions) const {
   std::set<std::string> known;
   std::set<std::uint64_t> lsns;
   for (const Submitted& request : requests_) {
@@ -102,15 +102,17 @@ std::optional<Violation> Model::CheckStreams(const FoundLog& found,
     std::set<std::string> seen;
     for (const FoundRecord& record : records) {
       if (!known.contains(key + '\0' + record.payload)) {
-        return Violated(Invariant::kNothingInvented, key + " holds what was never appended: " +
-                                                         record.payload.substr(0, 24));
+        return Violated(Invariant::kNothingInvented,
+                        key + " holds what was never appended: " + record.payload.substr(0, 24));
       }
       if (!seen.insert(record.payload).second) {
         return Violated(Invariant::kNothingInvented, key + " holds a record twice");
       }
-      if (record.sequence != ++sequence) return Violated(Invariant::kOrder, key + " has a gap in its sequences");
+      if (record.sequence != ++sequence)
+        return Violated(Invariant::kOrder, key + " has a gap in its sequences");
       if (record.lsn <= lsn) return Violated(Invariant::kOrder, key + " has LSNs that do not rise");
-      if (!lsns.insert(record.lsn).second) return Violated(Invariant::kOrder, "an LSN is there twice");
+      if (!lsns.insert(record.lsn).second)
+        return Violated(Invariant::kOrder, "an LSN is there twice");
       lsn = record.lsn;
     }
     (*positions)[key] = 0;
@@ -142,14 +144,16 @@ std::optional<Violation> Model::Check(const FoundLog& found, const log::Recovery
         return Violated(Invariant::kAckedPresent, Name(record) + " has other headers");
       }
       if (record.sequence != 0 && (record.sequence != next.sequence || record.lsn != next.lsn)) {
-        return Violated(Invariant::kAckedPresent, Name(record) + " has other numbers than acknowledged");
+        return Violated(Invariant::kAckedPresent,
+                        Name(record) + " has other numbers than acknowledged");
       }
       ++positions[record.key];
       ++there;
     }
     matched += there;
     if (there != 0 && there != request.records.size()) {
-      return Violated(Invariant::kBatchWhole, "a batch with " + Name(request.records.front()) + " is there in part");
+      return Violated(Invariant::kBatchWhole,
+                      "a batch with " + Name(request.records.front()) + " is there in part");
     }
     if (there == 0) {
       if (required[i]) {
@@ -163,12 +167,14 @@ std::optional<Violation> Model::Check(const FoundLog& found, const log::Recovery
         lost_acknowledged = std::max(lost_acknowledged, request.records.back().lsn);
       }
     } else if (lost_some) {
-      return Violated(Invariant::kLossIsASuffix, Name(request.records.front()) +
-                                                     " is there, but something before it is not");
+      return Violated(Invariant::kLossIsASuffix,
+                      Name(request.records.front()) + " is there, but something before it is not");
     }
   }
-  if (matched != total) return Violated(Invariant::kOrder, "records are out of the order of appending");
-  if (lost_acknowledged != 0 && (report.lost_lsn_first == 0 || report.lost_lsn_last < lost_acknowledged)) {
+  if (matched != total)
+    return Violated(Invariant::kOrder, "records are out of the order of appending");
+  if (lost_acknowledged != 0 &&
+      (report.lost_lsn_first == 0 || report.lost_lsn_last < lost_acknowledged)) {
     return Violated(Invariant::kReportIsRight, "LSN " + std::to_string(lost_acknowledged) +
                                                    " was handed out and lost, and is not reported");
   }
@@ -186,7 +192,8 @@ void Model::Accept(const FoundLog& found) {
   }
   for (Submitted& request : requests_) {
     bool kept = request.records.empty() ? request.state == Submitted::State::kAcknowledged : true;
-    for (auto& record : request.records) kept = kept && there.contains(record.key + '\0' + record.payload);
+    for (auto& record : request.records)
+      kept = kept && there.contains(record.key + '\0' + record.payload);
     if (!kept) {
       request.state = Submitted::State::kLost;
       continue;
@@ -219,7 +226,8 @@ std::optional<Violation> Model::CheckLive(const FoundLog& found) const {
       if (visible) continue;
       // A weaker append behind a record that still waits for its sync stays hidden with it.
       if (request.durability != log::Durability::kSync && waiting() > 0) continue;
-      return Violated(Invariant::kAckedPresent, Name(record) + " was acknowledged and is not visible");
+      return Violated(Invariant::kAckedPresent,
+                      Name(record) + " was acknowledged and is not visible");
     }
   }
   return std::nullopt;
@@ -231,10 +239,12 @@ std::optional<Violation> ReadEverything(log::Engine* engine, bool accepted, Foun
     std::uint64_t next = 1;
     while (true) {
       log::ReadResult result;
-      engine->reader().Read({.stream = info.handle, .from_sequence = next, .accepted = accepted}, &result);
+      engine->reader().Read({.stream = info.handle, .from_sequence = next, .accepted = accepted},
+                            &result);
       if (!result.status.ok()) {
-        return Violated(Invariant::kAckedPresent, "reading " + info.key + " at " + std::to_string(next) +
-                                                      ": " + result.status.ToString());
+        return Violated(Invariant::kAckedPresent, "reading " + info.key + " at " +
+                                                      std::to_string(next) + ": " +
+                                                      result.status.ToString());
       }
       const auto text = [&](std::uint32_t offset, std::uint32_t bytes) {
         return std::string(reinterpret_cast<const char*>(result.bytes.get()) + offset, bytes);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a simulated program did with a log and was told, and what the log therefore must hold after any
-// crash: the contract of docs/durability.md as named invariants. A model outlives the log's lives.
+// What a simulated program did with a log and was told, and what the log therefore must hold after
+// any crash: the contract of docs/durability.md as named invariants. A model outlives the log's
+// lives.
 #pragma once
 
 #include <cstdint>

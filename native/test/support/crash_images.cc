@@ -111,8 +111,8 @@ const CrashImages::Tree& CrashImages::TreeOf(const std::vector<bool>& entries) {
     const auto [prefix, directory] = directories.back();
     directories.pop_back();
     const auto changes = changed.find(directory);
-    const Entries& names = changes != changed.end() ? changes->second
-                                                    : state_.inode(directory).durable_entries;
+    const Entries& names =
+        changes != changed.end() ? changes->second : state_.inode(directory).durable_entries;
     for (const auto& [name, id] : names) {
       const bool is_directory = state_.inode(id).is_directory;
       if (is_directory && !visited.insert(id).second) continue;

@@ -32,12 +32,12 @@ struct Fate {
   enum class Kind : unsigned char {
     kLost,
     kKept,
-    kGrown,     // a write's bytes lost, but the size grew over them: zeros
-    kGarbage,   // the same, over blocks with stale bytes
-    kPrefix,    // torn: the first `value` bytes of the write arrived
-    kSuffix,    // torn: all but the first `value` bytes arrived
-    kSectors,   // torn: a random set of 512-byte sectors arrived, `value` is its seed
-    kPages,     // torn: a random set of pages
+    kGrown,    // a write's bytes lost, but the size grew over them: zeros
+    kGarbage,  // the same, over blocks with stale bytes
+    kPrefix,   // torn: the first `value` bytes of the write arrived
+    kSuffix,   // torn: all but the first `value` bytes arrived
+    kSectors,  // torn: a random set of 512-byte sectors arrived, `value` is its seed
+    kPages,    // torn: a random set of pages
   };
   Kind kind = Kind::kLost;
   std::uint64_t value = 0;

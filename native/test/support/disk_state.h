@@ -46,8 +46,8 @@ enum class MetadataModel : unsigned char {
 struct PendingChange {
   std::uint64_t sequence = 0;  // order among all unsynced changes of the disk
   bool is_resize = false;
-  bool abandoned = false;     // by a failed sync
-  std::uint64_t offset = 0;  // of the bytes; the new size of a resize
+  bool abandoned = false;                                 // by a failed sync
+  std::uint64_t offset = 0;                               // of the bytes; the new size of a resize
   std::shared_ptr<const std::vector<std::byte>> written;  // shared by the parts of a split write
   std::size_t skipped = 0;
   std::size_t length = 0;
@@ -74,8 +74,8 @@ using Entries = std::map<std::string, InodeId, std::less<>>;
 struct Inode {
   bool is_directory = false;
   bool locked = false;
-  bool linked = true;        // it has a name now
-  std::uint64_t handles = 0;  // open files
+  bool linked = true;                   // it has a name now
+  std::uint64_t handles = 0;            // open files
   std::uint64_t metadata_sequence = 0;  // of the last creation or change of size
 
   std::shared_ptr<SparseContent> durable, current;  // shared with images; copied when written

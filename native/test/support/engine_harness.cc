@@ -8,7 +8,8 @@ namespace {
 
 // No request of a test needs more steps than this.
 constexpr int kStepsMax = 200'000;
-// How often both loops may find nothing to do, while time passes, before a request counts as forgotten.
+// How often both loops may find nothing to do, while time passes, before a request counts as
+// forgotten.
 constexpr int kIdleMax = 1'000;
 
 }  // namespace
@@ -42,7 +43,10 @@ log::Options BusyOptions() {
 }
 
 EngineHarness::EngineHarness(SimulatedDisk* disk, const log::Options& options)
-    : disk_(disk), options_(options), random_(disk->calls() + 1), fs_(disk->Mount(options.read_only)) {}
+    : disk_(disk),
+      options_(options),
+      random_(disk->calls() + 1),
+      fs_(disk->Mount(options.read_only)) {}
 
 Status EngineHarness::Open() {
   const log::Environment environment{.fs = fs_.get(), .clock = &clock_, .random = &random_};
@@ -67,7 +71,8 @@ log::Token EngineHarness::Submit(std::string key, std::string data, log::Durabil
   return SubmitBatch({{std::move(key), std::move(data)}}, durability);
 }
 
-log::Token EngineHarness::SubmitBatch(const std::vector<KeyedData>& records, log::Durability durability) {
+log::Token EngineHarness::SubmitBatch(const std::vector<KeyedData>& records,
+                                      log::Durability durability) {
   const log::Token token = ++token_;
   const Status taken = TryAppend(records, durability, token);
   if (!taken.ok()) {
@@ -149,7 +154,8 @@ log::Completion EngineHarness::Await(log::Token token) {
   return AnswerTo(token);
 }
 
-log::Completion EngineHarness::Append(std::string key, std::string data, log::Durability durability) {
+log::Completion EngineHarness::Append(std::string key, std::string data,
+                                      log::Durability durability) {
   return Await(Submit(std::move(key), std::move(data), durability));
 }
 
@@ -161,8 +167,9 @@ Found EngineHarness::Read(const std::string& key, log::ReadRequest request) {
     engine_->reader().Read(request, &result);
     std::uint64_t sequence = result.first_sequence;
     for (const log::RecordColumns& record : result.records) {
-      found.data.emplace_back(reinterpret_cast<const char*>(result.bytes.get()) + record.data_offset,
-                              record.data_bytes);
+      found.data.emplace_back(
+          reinterpret_cast<const char*>(result.bytes.get()) + record.data_offset,
+          record.data_bytes);
       found.sequences.push_back(sequence++);
       found.lsns.push_back(record.lsn);
     }
@@ -186,7 +193,8 @@ std::vector<std::string> Payloads(std::size_t count, std::size_t bytes) {
 
 format::JournalHeader JournalHeaderIn(const DiskImage& image, const std::string& path) {
   const std::vector<std::byte> bytes = image.ReadFile(path);
-  const Result<format::JournalHeader> header = format::DecodeJournalHeader(ByteSpan(bytes).first(kPageBytes));
+  const Result<format::JournalHeader> header =
+      format::DecodeJournalHeader(ByteSpan(bytes).first(kPageBytes));
   SEGLOG_ASSERT(header.ok());
   return header.value();
 }

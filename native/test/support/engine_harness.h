@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One life of an engine on a simulated disk, its loops stepped by hand: what tests of single behaviours
-// are written with. Dropping a harness is a killed process; the disk keeps what the kernel had.
+// One life of an engine on a simulated disk, its loops stepped by hand: what tests of single
+// behaviours are written with. Dropping a harness is a killed process; the disk keeps what the
+// kernel had.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@
 
 namespace seglog::test {
 
-// Small, but large enough that nothing is destaged, rotated or checkpointed unless a test asks for it.
+// Small, but large enough that nothing is destaged, rotated or checkpointed unless a test asks for
+// it.
 log::Options QuietOptions();
 // Journal files of 13 blocks, segments of a few pages: everything happens soon.
 log::Options BusyOptions();
@@ -49,8 +51,10 @@ class EngineHarness final {
   SimulatedClock& clock() { return clock_; }
 
   // Submitting; nothing is stepped.
-  Status TryAppend(const std::vector<KeyedData>& records, log::Durability durability, log::Token token);
-  log::Token Submit(std::string key, std::string data, log::Durability durability = log::Durability::kSync);
+  Status TryAppend(const std::vector<KeyedData>& records, log::Durability durability,
+                   log::Token token);
+  log::Token Submit(std::string key, std::string data,
+                    log::Durability durability = log::Durability::kSync);
   log::Token SubmitBatch(const std::vector<KeyedData>& records,
                          log::Durability durability = log::Durability::kSync);
   log::Token Control(log::Request::Kind kind, std::uint64_t lsn = 0);
@@ -68,7 +72,8 @@ class EngineHarness final {
 
   bool Answered(log::Token token) const { return answers_.contains(token); }
   const log::Completion& AnswerTo(log::Token token) const { return answers_.at(token); }
-  // Steps until the request is answered; a request that never is, is a bug of the engine, and aborts.
+  // Steps until the request is answered; a request that never is, is a bug of the engine, and
+  // aborts.
   log::Completion Await(log::Token token);
 
   // Submits and awaits.

@@ -128,8 +128,8 @@ int SimulatedDisk::MeetFault(FaultKind kind, std::string_view path) {
   for (Armed& armed : faults_) {
     if (armed.fault.kind != kind || !path.starts_with(armed.fault.path_prefix)) continue;
     ++armed.matching;
-    const bool due = armed.fault.sticky ? armed.matching >= armed.fault.nth
-                                        : armed.matching == armed.fault.nth;
+    const bool due =
+        armed.fault.sticky ? armed.matching >= armed.fault.nth : armed.matching == armed.fault.nth;
     if (due) error_number = armed.fault.error_number;
   }
   if (error_number != 0) ++faults_met_;

@@ -37,12 +37,12 @@ enum class CutEffect : unsigned char {
 
 enum class FaultKind : unsigned char {
   kRead,
-  kWrite,          // nothing is written
-  kShortWrite,     // half is written, in whole pages where the file is direct
-  kExtend,         // a write that makes the file longer or allocates pages; nothing is written
-  kSync,           // SyncData, or the sync of a kSynced write: its bytes may be there or not
+  kWrite,       // nothing is written
+  kShortWrite,  // half is written, in whole pages where the file is direct
+  kExtend,      // a write that makes the file longer or allocates pages; nothing is written
+  kSync,        // SyncData, or the sync of a kSynced write: its bytes may be there or not
   kSyncDirectory,
-  kEntries,        // creating, renaming, removing
+  kEntries,  // creating, renaming, removing
   kTruncate,
 };
 
@@ -50,13 +50,13 @@ struct Fault {
   FaultKind kind = FaultKind::kWrite;
   std::uint64_t nth = 1;  // 1: the next call of this kind
   int error_number = 0;
-  bool sticky = false;      // all calls from then on, until ClearFaults
+  bool sticky = false;           // all calls from then on, until ClearFaults
   std::string path_prefix = {};  // only for paths that begin so, as they were when opened
 };
 
 struct DiskOptions {
   MetadataModel metadata = MetadataModel::kStrictPosix;
-  bool direct = true;  // whether direct files can be had
+  bool direct = true;      // whether direct files can be had
   std::uint64_t seed = 1;  // of partial effects
 };
 
@@ -104,7 +104,7 @@ class SimulatedDisk final {
   friend class SimulatedLock;
 
   enum class Admission : unsigned char {
-    kRefused,   // no power any more
+    kRefused,  // no power any more
     kComplete,
     kCutWhole,  // take effect, then fail
     kCutPart,

@@ -45,8 +45,8 @@ Status SimulatedFile::WriteAdmitted(std::uint64_t offset, ByteSpan bytes, io::Wr
   DiskState& state = disk_.state_;
   const SparseContent& current = *state.inode(inode_).current;
   int fault = disk_.MeetFault(FaultKind::kWrite, path_);
-  const bool extends = offset + bytes.size() > current.size() ||
-                       current.PagesMissing(offset, bytes.size()) > 0;
+  const bool extends =
+      offset + bytes.size() > current.size() || current.PagesMissing(offset, bytes.size()) > 0;
   if (extends && fault == 0) fault = disk_.MeetFault(FaultKind::kExtend, path_);
   if (fault != 0) return Status::FromErrno(fault, "pwrite", path_);
 

@@ -24,9 +24,7 @@ class SimulatedFile final : public io::File {
   Status Truncate(std::uint64_t size) override;
   Result<std::uint64_t> Size() override;
   bool direct() const override { return direct_; }
-  const char* write_method() const override {
-    return direct_ ? "O_DIRECT+RWF_DSYNC" : "RWF_DSYNC";
-  }
+  const char* write_method() const override { return direct_ ? "O_DIRECT+RWF_DSYNC" : "RWF_DSYNC"; }
 
  private:
   Status WriteAdmitted(std::uint64_t offset, ByteSpan bytes, io::WriteMode mode);

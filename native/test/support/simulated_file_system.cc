@@ -51,8 +51,8 @@ Result<std::unique_ptr<io::File>> SimulatedFileSystem::Open(std::string_view pat
   Inode& node = disk_.state_.inode(inode);
   if (node.is_directory) return io::PathStatus(EISDIR, "openat", path);
   ++node.handles;
-  return std::unique_ptr<io::File>(new SimulatedFile(
-      disk_, inode, std::string(path), writable, options.direct && disk_.options_.direct));
+  return std::unique_ptr<io::File>(new SimulatedFile(disk_, inode, std::string(path), writable,
+                                                     options.direct && disk_.options_.direct));
 }
 
 Status SimulatedFileSystem::CreateDirectory(std::string_view path) {
@@ -91,8 +91,8 @@ Status SimulatedFileSystem::Rename(std::string_view from, std::string_view to) {
   if (to.starts_with(std::string(from) + "/")) return Status::FromErrno(EINVAL, "renameat", from);
   const int fault = disk_.MeetFault(FaultKind::kEntries, from);
   if (fault != 0) return Status::FromErrno(fault, "renameat", from);
-  const bool only_target = admission == Admission::kCutPart &&
-                           disk_.options_.metadata == MetadataModel::kStrictPosix;
+  const bool only_target =
+      admission == Admission::kCutPart && disk_.options_.metadata == MetadataModel::kStrictPosix;
   disk_.state_.Rename(source.value().directory, source.value().name, target.value().directory,
                       target.value().name, only_target);
   if (admission != Admission::kComplete) return SimulatedDisk::PowerCut(from);
