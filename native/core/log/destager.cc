@@ -15,15 +15,17 @@ constexpr std::uint64_t kRetryUs = 500'000;
 
 StepOutcome Destager::Step() {
   std::uint64_t journal_bytes = 0;
+  bool closing = false;
   {
     const std::lock_guard lock(state_->mutex);
+    closing = state_->closing;
     if (!state_->failure.ok()) return StepOutcome::kIdle;
     if (state_->no_space) {
       if (state_->environment.clock->BootMicros() < retry_at_us_) return StepOutcome::kIdle;
       state_->no_space = false;
     }
     retry_at_us_ = UINT64_MAX;
-    if (state_->closing) {
+    if (closing) {
       if (state_->close_result.has_value()) return StepOutcome::kIdle;
       journal_bytes = 0;
     } else if (!JournalIsWanted(&journal_bytes)) {
@@ -31,7 +33,7 @@ StepOutcome Destager::Step() {
     }
   }
   if (journal_bytes != 0) return PrepareJournal(journal_bytes);
-  if (state_->closing) return WriteLastSnapshot();
+  if (closing) return WriteLastSnapshot();
   if (phase_ == Phase::kNone && CheckpointIsDue()) BeginCheckpoint();
   // While a checkpoint waits for the committer, there may be other things to do.
   if (phase_ != Phase::kNone && StepCheckpoint() == StepOutcome::kProgress)

@@ -28,6 +28,9 @@ StreamInfo InfoOf(StreamHandle handle, const Stream& stream) {
 
 Status CheckOptions(const Options& options) {
   const auto refuse = [](const char* what) { return Status(Code::kInvalidArgument, what); };
+  if (options.skip_corruption && !options.read_only) {
+    return refuse("onCorruption: 'skip' is for logs that are opened read-only");
+  }
   if (options.journal_first_bytes % kPageBytes != 0 ||
       options.journal_file_bytes % kPageBytes != 0) {
     return refuse("journal files are whole pages of 4,096 bytes");

@@ -222,7 +222,8 @@ void JournalScanner::DescribeEnd() {
     return;
   }
   report_->Count(report_->void_commits > 0 ? RecoveryRow::kWalkEndVoid : RecoveryRow::kWalkEndTorn);
-  report_->status = RecoveryStatus::kTornTail;
+  // A reader that went on behind damage has a worse thing to report.
+  if (report_->status != RecoveryStatus::kCorrupt) report_->status = RecoveryStatus::kTornTail;
   report_->torn_file = file.path;
   report_->torn_offset = end;
   report_->torn_bytes = file.bytes.size() - std::min<std::uint64_t>(end, file.bytes.size());
@@ -261,14 +262,36 @@ Status JournalScanner::JudgeEnd() {
       Corrupt(RecoveryRow::kWalkBelowMark, scan_->end_file->path, scan_->end_offset,
               "commit " + std::to_string(scan_->next_commit) + " was durable (the mark is " +
                   std::to_string(scan_->highest_mark) + ") and fails its check");
-  if (!scan_->commits.empty())
-    report_->damage.back().first_lsn = scan_->commits.back().header.lsn_limit;
+  DescribeDamagedCommits(&report_->damage.back());
   return status;
 }
 
-// For reading only: the next whole block with a higher number.
+// What is damaged lies between the last accepted block and the next one whose header is sound. LSNs
+// count up from block to block, so that these two tell which ones the damage may concern.
+void JournalScanner::DescribeDamagedCommits(Damage* damage) const {
+  const ScannedFile* file = scan_->end_file;
+  std::uint64_t offset = scan_->end_offset;
+  std::uint64_t commit = scan_->next_commit;
+  std::uint64_t first = 0;
+  if (!scan_->commits.empty()) {
+    const AcceptedCommit& last = scan_->commits.back();
+    first = last.header.first_lsn;
+    for (const format::Item& item : last.items) {
+      if (const auto* frame = std::get_if<format::FrameItem>(&item)) first += frame->record_count;
+    }
+  } else if (const auto header = HeaderAt(*file, offset); header.ok() && header->commit == commit) {
+    first = header->first_lsn;
+  }
+  damage->first_lsn = first;
+  if (!WalkOnBehindDamage(&file, &offset, &commit)) return;
+  if (file == scan_->end_file) damage->bytes = offset - scan_->end_offset;
+  damage->last_lsn = HeaderAt(*file, offset)->first_lsn - 1;
+  if (damage->last_lsn < first) damage->first_lsn = damage->last_lsn = 0;  // It held no records.
+}
+
+// The next block with a sound header and a higher number. To go on there is for readers only.
 bool JournalScanner::WalkOnBehindDamage(const ScannedFile** file, std::uint64_t* offset,
-                                        std::uint64_t* commit) {
+                                        std::uint64_t* commit) const {
   for (const ScannedFile& each : scan_->files) {
     if (each.generation < (*file)->generation) continue;
     const std::uint64_t from = &each == *file ? *offset + kPageBytes : format::kJournalBlocksOffset;

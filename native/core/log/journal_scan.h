@@ -74,7 +74,9 @@ class JournalScanner final {
   void DescribeVoid(const ScannedFile& file, std::uint64_t offset,
                     const format::CommitHeader& header);
   Status JudgeEnd();
-  bool WalkOnBehindDamage(const ScannedFile** file, std::uint64_t* offset, std::uint64_t* commit);
+  void DescribeDamagedCommits(Damage* damage) const;
+  bool WalkOnBehindDamage(const ScannedFile** file, std::uint64_t* offset,
+                          std::uint64_t* commit) const;
   Status Corrupt(RecoveryRow row, const std::string& path, std::uint64_t offset,
                  const std::string& what);
 

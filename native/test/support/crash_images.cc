@@ -13,6 +13,19 @@ constexpr std::size_t kTreesMax = 64;
 // How many images in a row may be known already before the search ends.
 constexpr std::size_t kRepeatsMax = 64;
 
+// Whatever the page held that the device was writing, it is noise now. A page that the file did not
+// have is left missing.
+void RuinPage(SparseContent& content, std::uint64_t offset) {
+  if (offset >= content.size()) return;
+  std::array<std::byte, kPageBytes> noise;
+  Sequence random(offset + 1);
+  for (std::size_t at = 0; at < kPageBytes; at += sizeof(std::uint64_t)) {
+    StoreLittle<std::uint64_t>(noise, at, random.Next());
+  }
+  const std::uint64_t bytes = std::min<std::uint64_t>(kPageBytes, content.size() - offset);
+  content.Write(offset, ByteSpan(noise).first(static_cast<std::size_t>(bytes)));
+}
+
 // Applies what arrived of a torn write.
 void ApplyTorn(SparseContent& content, std::uint64_t offset, ByteSpan bytes, const Fate& fate) {
   if (fate.grown) content.Resize(std::max(content.size(), offset + bytes.size()));
@@ -23,6 +36,11 @@ void ApplyTorn(SparseContent& content, std::uint64_t offset, ByteSpan bytes, con
   }
   if (fate.kind == Fate::Kind::kSuffix) {
     content.Write(offset + cut, bytes.subspan(cut));
+    return;
+  }
+  if (fate.kind == Fate::Kind::kRuined) {
+    content.Write(offset, bytes.first(cut));
+    RuinPage(content, offset + cut);
     return;
   }
   const std::uint64_t step = fate.kind == Fate::Kind::kSectors ? kSectorBytes : kPageBytes;

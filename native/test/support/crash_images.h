@@ -38,6 +38,9 @@ struct Fate {
     kSuffix,   // torn: all but the first `value` bytes arrived
     kSectors,  // torn: a random set of 512-byte sectors arrived, `value` is its seed
     kPages,    // torn: a random set of pages
+    // torn: the first `value` bytes, whole pages, arrived, and the page behind them is lost: the
+    // device was at it, and nothing of it can be told, what it held before included
+    kRuined,
   };
   Kind kind = Kind::kLost;
   std::uint64_t value = 0;

@@ -32,8 +32,8 @@ std::vector<std::uint64_t> Boundaries(std::uint64_t offset, std::uint64_t bytes,
 }
 
 const char* NameOf(Fate::Kind kind) {
-  constexpr std::array<const char*, 8> kNames{"lost",   "kept",   "grown",   "garbage",
-                                              "prefix", "suffix", "sectors", "pages"};
+  constexpr std::array<const char*, 9> kNames{
+      "lost", "kept", "grown", "garbage", "prefix", "suffix", "sectors", "pages", "ruined"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -113,6 +113,9 @@ std::vector<Fate> CrashImages::Tears(const FileUnit& unit) {
       cuts.resize(kBoundariesMax);
     }
     for (const std::uint64_t cut : cuts) add(cut);
+    if (step != kPageBytes || unit.offset % kPageBytes != 0) continue;
+    cuts.push_back(0);
+    for (const std::uint64_t cut : cuts) tears.push_back({Fate::Kind::kRuined, cut, false});
   }
   if (unit.bytes > 1 && options_.tears_within_sectors) {
     add(1);

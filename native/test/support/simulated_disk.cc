@@ -37,6 +37,12 @@ void SimulatedDisk::CutPower() {
   crashed_ = true;
 }
 
+void SimulatedDisk::RestartProcess() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  crashed_ = false;
+  crash_call_ = 0;
+}
+
 bool SimulatedDisk::crashed() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return crashed_;

@@ -76,6 +76,9 @@ class SimulatedDisk final {
   // The `nth` call from now (1: the next one) and everything after it fails with kIoError.
   void CrashAt(std::uint64_t nth, CutEffect effect);
   void CutPower();  // now, between two calls
+  // What ended was the process, not the power: what is unsynced stays unsynced and readable. All
+  // files of before must be closed.
+  void RestartProcess();
   bool crashed() const;
   // Mutating calls and syncs so far, the one that the cut hit included.
   std::uint64_t calls() const;
