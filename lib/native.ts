@@ -61,6 +61,7 @@ export interface NativeStats {
   readonly checkpoints: number;
   readonly carriedBytes: number;
   readonly segmentsSealed: number;
+  readonly segmentsRecycled: number;
   readonly journalLiveBytes: number;
   readonly pendingBytes: number;
   readonly waitingBytes: number;
@@ -154,6 +155,7 @@ export interface NativeAddon {
   waitDurable(log: NativeLog, lsn: number, token: number): void;
   drain(log: NativeLog, token: number): void;
   seal(log: NativeLog, stream: number, token: number): void;
+  truncateBefore(log: NativeLog, stream: number, seq: number, token: number): void;
   resume(log: NativeLog): void;
   close(log: NativeLog, token: number): void;
   read(

@@ -107,6 +107,22 @@ export class Stream {
     );
   }
 
+  /**
+   * Truncates the stream's oldest records: those below `seq` are not read any more, and segments that hold nothing
+   * else are dropped once they are sealed; their files go, or become other segments', soon after. Sequences go on as
+   * before. Beyond the stream's end: all that it has.
+   * Resolves when the truncation is durable. Rejects with READ_ONLY, CLOSED, FAILED, IO_ERROR; throws RangeError.
+   */
+  async truncateBefore(seq: number, options?: WaitOptions): Promise<void> {
+    checkInteger(seq, 'seq', 1);
+    const signal = checkWaitOptions(options, 'truncateBefore');
+    const { native } = this.#engine;
+    await withSignal(
+      this.#engine.request((log, token) => native.truncateBefore(log, this.#ref.handle, seq, token)),
+      signal,
+    );
+  }
+
   /** The stream as it is now, or undefined while it has no records. Throws CLOSED. */
   info(): StreamInfo | undefined {
     const info = this.#engine.native.describe(this.#engine.log(), this.#ref.handle);

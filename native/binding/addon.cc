@@ -27,6 +27,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   Export<WaitDurable>(exports, "waitDurable");
   Export<Drain>(exports, "drain");
   Export<Seal>(exports, "seal");
+  Export<TruncateBefore>(exports, "truncateBefore");
   Export<Resume>(exports, "resume");
   Export<Close>(exports, "close");
   Export<Read>(exports, "read");

@@ -210,6 +210,7 @@ Napi::Value StatsOf(Napi::Env env, const log::Stats& stats) {
                        {"checkpoints", stats.checkpoints},
                        {"carriedBytes", stats.carried_bytes},
                        {"segmentsSealed", stats.segments_sealed},
+                       {"segmentsRecycled", stats.segments_recycled},
                        {"journalLiveBytes", stats.journal_live_bytes},
                        {"pendingBytes", stats.pending_bytes},
                        {"waitingBytes", stats.waiting_bytes},

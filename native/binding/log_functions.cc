@@ -136,6 +136,12 @@ Napi::Value Seal(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value TruncateBefore(const Napi::CallbackInfo& info) {
+  const log::Token token = ToUint64(info[3]);
+  Expecting(info, token).TruncateBefore(ToStream(info[1]), ToUint64(info[2]), token);
+  return info.Env().Undefined();
+}
+
 Napi::Value Resume(const Napi::CallbackInfo& info) {
   LogHandle::Of(info[0]).log().Resume();
   return info.Env().Undefined();

@@ -28,12 +28,13 @@ Napi::Value Append(const Napi::CallbackInfo& info);
 // record: stream, offset and length of headers, offset and length of data in `bytes`.
 Napi::Value AppendBatch(const Napi::CallbackInfo& info);
 
-Napi::Value Sync(const Napi::CallbackInfo& info);         // (log, token)
-Napi::Value WaitDurable(const Napi::CallbackInfo& info);  // (log, lsn, token)
-Napi::Value Drain(const Napi::CallbackInfo& info);        // (log, token)
-Napi::Value Seal(const Napi::CallbackInfo& info);         // (log, stream, token)
-Napi::Value Resume(const Napi::CallbackInfo& info);       // (log)
-Napi::Value Close(const Napi::CallbackInfo& info);        // (log, token)
+Napi::Value Sync(const Napi::CallbackInfo& info);            // (log, token)
+Napi::Value WaitDurable(const Napi::CallbackInfo& info);     // (log, lsn, token)
+Napi::Value Drain(const Napi::CallbackInfo& info);           // (log, token)
+Napi::Value Seal(const Napi::CallbackInfo& info);            // (log, stream, token)
+Napi::Value TruncateBefore(const Napi::CallbackInfo& info);  // (log, stream, seq, token)
+Napi::Value Resume(const Napi::CallbackInfo& info);          // (log)
+Napi::Value Close(const Napi::CallbackInfo& info);           // (log, token)
 // (log, stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, skipCorruption, token)
 Napi::Value Read(const Napi::CallbackInfo& info);
 

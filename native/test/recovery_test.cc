@@ -492,8 +492,7 @@ TEST(RecoveryTest, BytesThatNeitherTheSegmentNorTheJournalHoldsAreCorrupt) {
   row.next_sequence = ++catalog.streams.front().next_sequence;
   test::PutCatalogs(&image, catalog);
   const RecoveryReport report =
-      ExpectCorrupt(image, RecoveryRow::kBytesMissing,
-                    SegmentFiles::Path("orders", row.first_sequence, row.id), end);
+      ExpectCorrupt(image, RecoveryRow::kBytesMissing, test::SegmentPathOf("orders", row), end);
   ASSERT_EQ(report.damage.size(), 1u);
   EXPECT_EQ(report.damage.front().key, "orders");
   EXPECT_EQ(report.damage.front().bytes, 80u);

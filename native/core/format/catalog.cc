@@ -44,7 +44,9 @@ Status CheckSegment(const CatalogSegment& segment) {
 
 Status CheckStream(const CatalogStream& stream) {
   if (stream.id == 0) return Corrupt("catalogue: reserved field (stream id 0)");
-  if (stream.next_sequence == 0) return Corrupt("catalogue: a stream's next sequence is 0");
+  if (stream.first_sequence == 0 || stream.next_sequence < stream.first_sequence) {
+    return Corrupt("catalogue: a stream's sequences");
+  }
   for (std::size_t i = 0; i < stream.segments.size(); ++i) {
     const CatalogSegment& segment = stream.segments[i];
     SEGLOG_RETURN_IF_ERROR(CheckSegment(segment));
@@ -108,6 +110,8 @@ void StoreStream(const CatalogStream& stream, MutableByteSpan out) {
   StoreLittle(out, kCatalogStreamIdOffset, stream.id);
   StoreLittle(out, kCatalogStreamCreatedOffset, stream.created_us);
   StoreLittle(out, kCatalogStreamNextSequenceOffset, stream.next_sequence);
+  StoreLittle(out, kCatalogStreamFirstSequenceOffset, stream.first_sequence);
+  StoreBytes(out, kCatalogStreamDroppedChainOffset, stream.dropped_chain_sha256);
   StoreLittle(out, kCatalogStreamSegmentCountOffset,
               static_cast<std::uint32_t>(stream.segments.size()));
   StoreLittle(out, kCatalogStreamKeyBytesOffset, static_cast<std::uint32_t>(stream.key.size()));
@@ -133,6 +137,8 @@ Status TakeStream(ByteSpan* rest, CatalogStream* stream) {
   stream->id = LoadLittle<std::uint64_t>(*rest, kCatalogStreamIdOffset);
   stream->created_us = LoadLittle<std::uint64_t>(*rest, kCatalogStreamCreatedOffset);
   stream->next_sequence = LoadLittle<std::uint64_t>(*rest, kCatalogStreamNextSequenceOffset);
+  stream->first_sequence = LoadLittle<std::uint64_t>(*rest, kCatalogStreamFirstSequenceOffset);
+  stream->dropped_chain_sha256 = LoadArray<32>(*rest, kCatalogStreamDroppedChainOffset);
   stream->key = AsText(rest->subspan(kCatalogStreamFixedBytes, key_bytes));
   stream->segments.reserve(segment_count);
   *rest = rest->subspan(StreamBytes(key_bytes, 0));
@@ -143,6 +149,38 @@ Status TakeStream(ByteSpan* rest, CatalogStream* stream) {
     *rest = rest->subspan(kCatalogSegmentBytes);
   }
   return CheckStream(*stream);
+}
+
+std::size_t DroppedBytes(std::size_t path_bytes) {
+  return kCatalogDroppedFixedBytes + AlignUp(path_bytes, kKeyAlignment);
+}
+
+void StoreDropped(const CatalogDropped& dropped, MutableByteSpan out) {
+  StoreLittle(out, kCatalogDroppedSegmentIdOffset, dropped.segment_id);
+  StoreLittle(out, kCatalogDroppedCommitOffset, dropped.commit);
+  StoreLittle(out, kCatalogDroppedFileBytesOffset, dropped.file_bytes);
+  StoreLittle(out, kCatalogDroppedPathBytesOffset, static_cast<std::uint32_t>(dropped.path.size()));
+  StoreBytes(out, kCatalogDroppedFixedBytes, AsBytes(dropped.path));
+}
+
+// Takes one dropped segment off the front of `rest`.
+Status TakeDropped(ByteSpan* rest, CatalogDropped* dropped) {
+  if (rest->size() < kCatalogDroppedFixedBytes)
+    return Corrupt("catalogue: a dropped segment cut short");
+  const std::size_t path_bytes = LoadLittle<std::uint32_t>(*rest, kCatalogDroppedPathBytesOffset);
+  if (path_bytes == 0 || path_bytes > kCatalogDroppedPathBytesMax ||
+      DroppedBytes(path_bytes) > rest->size()) {
+    return Corrupt("catalogue: bad path length");
+  }
+  if (LoadLittle<std::uint32_t>(*rest, kCatalogDroppedReservedOffset) != 0) {
+    return Corrupt("catalogue: reserved field");
+  }
+  dropped->segment_id = LoadLittle<std::uint64_t>(*rest, kCatalogDroppedSegmentIdOffset);
+  dropped->commit = LoadLittle<std::uint64_t>(*rest, kCatalogDroppedCommitOffset);
+  dropped->file_bytes = LoadLittle<std::uint64_t>(*rest, kCatalogDroppedFileBytesOffset);
+  dropped->path = AsText(rest->subspan(kCatalogDroppedFixedBytes, path_bytes));
+  *rest = rest->subspan(DroppedBytes(path_bytes));
+  return Status::Ok();
 }
 
 // Everything about the file as a whole: it is one, of this version, all there and undamaged.
@@ -187,6 +225,7 @@ void StoreHeader(const Catalog& catalog, MutableByteSpan out) {
   StoreLittle(out, kCatalogHeaderStreamCountOffset,
               static_cast<std::uint32_t>(catalog.streams.size()));
   StoreLittle(out, kCatalogHeaderSegmentCountOffset, SegmentCount(catalog));
+  StoreLittle(out, kCatalogHeaderDroppedCountOffset, std::uint64_t{catalog.dropped.size()});
 }
 
 Catalog LoadHeader(ByteSpan bytes) {
@@ -213,6 +252,7 @@ void EncodeCatalog(const Catalog& catalog, AlignedBuffer* out) {
   for (const CatalogStream& stream : catalog.streams) {
     bytes += StreamBytes(stream.key.size(), stream.segments.size());
   }
+  for (const CatalogDropped& dropped : catalog.dropped) bytes += DroppedBytes(dropped.path.size());
   out->Clear();
   out->AppendZeros(bytes);
   const MutableByteSpan file = out->mutable_bytes();
@@ -223,6 +263,11 @@ void EncodeCatalog(const Catalog& catalog, AlignedBuffer* out) {
     SEGLOG_ASSERT(CheckStream(stream).ok());
     StoreStream(stream, file.subspan(offset));
     offset += StreamBytes(stream.key.size(), stream.segments.size());
+  }
+  for (const CatalogDropped& dropped : catalog.dropped) {
+    SEGLOG_ASSERT(!dropped.path.empty() && dropped.path.size() <= kCatalogDroppedPathBytesMax);
+    StoreDropped(dropped, file.subspan(offset));
+    offset += DroppedBytes(dropped.path.size());
   }
   SEGLOG_ASSERT(offset == bytes);
   StoreLittle(file, kCatalogHeaderChecksumOffset, CatalogChecksum(file));
@@ -244,7 +289,15 @@ Result<Catalog> DecodeCatalog(ByteSpan bytes) {
   for (CatalogStream& stream : catalog.streams) {
     SEGLOG_RETURN_IF_ERROR(TakeStream(&rest, &stream));
   }
-  if (!rest.empty()) return Corrupt("catalogue: bytes behind the last stream");
+  const auto dropped_count = LoadLittle<std::uint64_t>(bytes, kCatalogHeaderDroppedCountOffset);
+  if (dropped_count > rest.size() / kCatalogDroppedFixedBytes) {
+    return Corrupt("catalogue: more dropped segments than it can hold");
+  }
+  catalog.dropped.resize(static_cast<std::size_t>(dropped_count));
+  for (CatalogDropped& dropped : catalog.dropped) {
+    SEGLOG_RETURN_IF_ERROR(TakeDropped(&rest, &dropped));
+  }
+  if (!rest.empty()) return Corrupt("catalogue: bytes behind the last row");
   if (LoadLittle<std::uint64_t>(bytes, kCatalogHeaderSegmentCountOffset) != SegmentCount(catalog)) {
     return Corrupt("catalogue: segments are not as many as it says");
   }

@@ -35,16 +35,19 @@ inline constexpr std::size_t kCatalogHeaderFileBytesOffset = 88;
 inline constexpr std::size_t kCatalogHeaderFlagsOffset = 96;
 inline constexpr std::size_t kCatalogHeaderStreamCountOffset = 100;
 inline constexpr std::size_t kCatalogHeaderSegmentCountOffset = 104;
-inline constexpr std::size_t kCatalogHeaderReservedOffset = 112;
+inline constexpr std::size_t kCatalogHeaderDroppedCountOffset = 112;
+inline constexpr std::size_t kCatalogHeaderReservedOffset = 120;
 inline constexpr std::size_t kCatalogHeaderBytes = 192;
 
 // Then per stream: these fields, the key zero-padded to 8, and the stream's segments in order.
 inline constexpr std::size_t kCatalogStreamIdOffset = 0;
 inline constexpr std::size_t kCatalogStreamCreatedOffset = 8;
 inline constexpr std::size_t kCatalogStreamNextSequenceOffset = 16;
-inline constexpr std::size_t kCatalogStreamSegmentCountOffset = 24;
-inline constexpr std::size_t kCatalogStreamKeyBytesOffset = 28;
-inline constexpr std::size_t kCatalogStreamFixedBytes = 32;
+inline constexpr std::size_t kCatalogStreamFirstSequenceOffset = 24;
+inline constexpr std::size_t kCatalogStreamDroppedChainOffset = 32;
+inline constexpr std::size_t kCatalogStreamSegmentCountOffset = 64;
+inline constexpr std::size_t kCatalogStreamKeyBytesOffset = 68;
+inline constexpr std::size_t kCatalogStreamFixedBytes = 72;
 static_assert(kCatalogStreamKeyBytesOffset + 4 == kCatalogStreamFixedBytes);
 
 inline constexpr std::size_t kCatalogSegmentIdOffset = 0;
@@ -99,11 +102,32 @@ struct CatalogStream {
   std::uint64_t id = 0;
   std::uint64_t created_us = 0;
   std::uint64_t next_sequence = 1;
+  std::uint64_t first_sequence = 1;  // records below were truncated
+  // Of the last segment that was dropped, zeros if none: where the next one's chain goes on.
+  hash::Sha256Digest dropped_chain_sha256{};
   std::string key = {};
   std::vector<CatalogSegment> segments = {};  // by first sequence; the last one is open
 
   bool operator==(const CatalogStream&) const = default;
 };
+
+// A segment that no stream has any more, but whose file may still be there.
+struct CatalogDropped {
+  std::uint64_t segment_id = 0;
+  std::uint64_t commit = 0;  // that dropped it; the file goes when both snapshots are behind it
+  std::uint64_t file_bytes = 0;
+  std::string path = {};
+
+  bool operator==(const CatalogDropped&) const = default;
+};
+inline constexpr std::size_t kCatalogDroppedSegmentIdOffset = 0;
+inline constexpr std::size_t kCatalogDroppedCommitOffset = 8;
+inline constexpr std::size_t kCatalogDroppedFileBytesOffset = 16;
+inline constexpr std::size_t kCatalogDroppedPathBytesOffset = 24;
+inline constexpr std::size_t kCatalogDroppedReservedOffset = 28;
+inline constexpr std::size_t kCatalogDroppedFixedBytes = 32;  // then the path, zeros to 8 bytes
+inline constexpr std::size_t kCatalogDroppedPathBytesMax = 512;
+static_assert(kCatalogDroppedReservedOffset + 4 == kCatalogDroppedFixedBytes);
 
 struct Catalog {
   LogUuid log_uuid{};
@@ -116,6 +140,7 @@ struct Catalog {
   std::uint64_t log_time_us = 0;
   bool clean = false;
   std::vector<CatalogStream> streams = {};  // no id and no key twice
+  std::vector<CatalogDropped> dropped = {};
 
   bool operator==(const Catalog&) const = default;
 };

@@ -183,6 +183,13 @@ void CommitBlockBuilder::Add(const SealedItem& item) {
   StoreBytes(out, kSealedItemChainSha256Offset, item.chain_sha256);
 }
 
+void CommitBlockBuilder::Add(const TruncateBeforeItem& item) {
+  const MutableByteSpan out = AddItem(ItemKind::kTruncateBefore, kTruncateBeforeItemFixedBytes, {});
+  StoreLittle(out, kTruncateBeforeItemStreamIdOffset, item.stream_id);
+  StoreLittle(out, kTruncateBeforeItemFirstSequenceOffset, item.first_sequence);
+  StoreLittle(out, kTruncateBeforeItemTimeOffset, item.time_us);
+}
+
 void CommitBlockBuilder::Add(const BytesItem& item) {
   SEGLOG_ASSERT(!item.bytes.empty() && IsSegmentRange(item.segment_offset, item.bytes.size()));
   const MutableByteSpan out = AddItem(ItemKind::kBytes, kBytesItemFixedBytes, item.bytes);
@@ -373,6 +380,17 @@ Status DecodeRotateItem(const StoredItem& stored, std::vector<Item>* items) {
   return Status::Ok();
 }
 
+Status DecodeTruncateBeforeItem(const StoredItem& stored, std::vector<Item>* items) {
+  SEGLOG_RETURN_IF_ERROR(CheckFixedItem(stored, kTruncateBeforeItemFixedBytes, 0, 0));
+  const TruncateBeforeItem item{
+      .stream_id = stored.U64(kTruncateBeforeItemStreamIdOffset),
+      .first_sequence = stored.U64(kTruncateBeforeItemFirstSequenceOffset),
+      .time_us = stored.U64(kTruncateBeforeItemTimeOffset)};
+  if (item.stream_id == 0 || item.first_sequence == 0) return Corrupt("truncate item: no stream");
+  items->emplace_back(item);
+  return Status::Ok();
+}
+
 Status DecodeSealedItem(const StoredItem& stored, std::vector<Item>* items) {
   SEGLOG_RETURN_IF_ERROR(CheckFixedItem(stored, kSealedItemFixedBytes, 0, 0));
   const SealedItem item{
@@ -404,6 +422,8 @@ Status DecodeItem(const StoredItem& stored, std::vector<Item>* items) {
       return DecodeRotateItem(stored, items);
     case ItemKind::kSealed:
       return DecodeSealedItem(stored, items);
+    case ItemKind::kTruncateBefore:
+      return DecodeTruncateBeforeItem(stored, items);
   }
   return Corrupt("item: unknown kind");
 }

@@ -105,12 +105,13 @@ inline constexpr std::size_t kItemAlignment = 8;
 inline constexpr std::size_t kItemStoredBytesMin = 32;
 
 enum class ItemKind : std::uint8_t {
-  kFrame = 1,         // a frame, its header shortened to what the block does not say already
-  kBytes = 2,         // bytes of a segment carried forward, verbatim
-  kPointer = 3,       // reserved: a body that was written straight to its segment
-  kCreateStream = 4,  // a stream begins
-  kRotate = 5,        // one segment ends, another begins; the first segment of a stream too
-  kSealed = 6,        // a segment's footer is durable
+  kFrame = 1,           // a frame, its header shortened to what the block does not say already
+  kBytes = 2,           // bytes of a segment carried forward, verbatim
+  kPointer = 3,         // reserved: a body that was written straight to its segment
+  kCreateStream = 4,    // a stream begins
+  kRotate = 5,          // one segment ends, another begins; the first segment of a stream too
+  kSealed = 6,          // a segment's footer is durable
+  kTruncateBefore = 7,  // a stream's oldest records are hidden, whole segments of them dropped
 };
 
 // The frame's body follows the fixed fields; its header is shortened to them. The item's flags and
@@ -206,7 +207,23 @@ struct SealedItem {
   bool operator==(const SealedItem&) const = default;
 };
 
-using Item = std::variant<FrameItem, BytesItem, CreateStreamItem, RotateItem, SealedItem>;
+inline constexpr std::size_t kTruncateBeforeItemStreamIdOffset = 8;
+inline constexpr std::size_t kTruncateBeforeItemFirstSequenceOffset = 16;
+inline constexpr std::size_t kTruncateBeforeItemTimeOffset = 24;
+inline constexpr std::size_t kTruncateBeforeItemFixedBytes = 24;
+static_assert(kTruncateBeforeItemTimeOffset + 8 ==
+              kItemHeaderBytes + kTruncateBeforeItemFixedBytes);
+
+struct TruncateBeforeItem {
+  std::uint64_t stream_id = 0;
+  std::uint64_t first_sequence = 0;  // that stays
+  std::uint64_t time_us = 0;
+
+  bool operator==(const TruncateBeforeItem&) const = default;
+};
+
+using Item = std::variant<FrameItem, BytesItem, CreateStreamItem, RotateItem, SealedItem,
+                          TruncateBeforeItem>;
 
 // Builds one block. Reusable; one thread at a time.
 class CommitBlockBuilder final {
@@ -215,6 +232,7 @@ class CommitBlockBuilder final {
   void Add(const CreateStreamItem& item);
   void Add(const RotateItem& item);
   void Add(const SealedItem& item);
+  void Add(const TruncateBeforeItem& item);
   void Add(const BytesItem& item);
   // A frame whose body is built in place: call BeginFrame, append the body to buffer(), EndFrame.
   // `item.body` is ignored; EndFrame takes the final fields and the body's bytes since BeginFrame.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The destager's checkpoints: how journal files become free again.
+// The destager's checkpoints: how journal files and the files of dropped segments become free
+// again.
 #include <algorithm>
 
 #include "format/key_name.h"
@@ -12,11 +13,15 @@ namespace {
 constexpr std::uint32_t kTimesCarriedMax = 2;
 // Of the free journal files, so many are kept to be used again.
 constexpr std::size_t kFreeJournalsMax = 4;
+// Of the files of dropped segments, so many.
+constexpr std::size_t kFreeSegmentsMax = 2;
 
 }  // namespace
 
 bool Destager::CheckpointIsDue() {
   const std::lock_guard lock(state_->mutex);
+  const auto& dropped = state_->table.dropped();
+  if (!dropped.empty() && dropped.back().commit > snapshots_mark_) return true;
   return !state_->old_journals.empty() &&
          state_->LiveJournalBytes() * 2 >= state_->options.journal_live_bytes_max;
 }
@@ -29,8 +34,7 @@ void Destager::BeginCheckpoint() {
   for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
     for (const auto& segment : state_->table.at(handle).segments) {
       if (segment->oldest_generation == 0 || segment->oldest_generation >= generation_) continue;
-      laggards_.push_back(
-          {.stream = handle, .segment = segment.get(), .end = segment->pending.end()});
+      laggards_.push_back({.stream = handle, .segment = segment, .end = segment->pending.end()});
     }
   }
   ChooseWhatToDestage();
@@ -124,7 +128,7 @@ void Destager::OrderCarrying() {
       continue;
     }
     state_->carry_orders.push_back({.stream = laggard.stream,
-                                    .segment = &segment,
+                                    .segment = laggard.segment,
                                     .end = laggard.end,
                                     .generation = generation_});
   }
@@ -137,6 +141,7 @@ StepOutcome Destager::FreeJournals() {
   {
     const std::lock_guard lock(state_->mutex);
     ++state_->counters.checkpoints;
+    snapshots_mark_ = snapshot_.mark;
     SEGLOG_ASSERT(snapshot_.start_generation >= generation_);
     auto& old = state_->old_journals;
     for (const LiveJournalFile& file : old) {
@@ -153,6 +158,34 @@ StepOutcome Destager::FreeJournals() {
     const Status removed = state_->environment.fs->Remove(format::JournalPath(file.generation));
     if (!removed.ok()) return Fail(removed);
   }
+  return StepOutcome::kProgress;
+}
+
+// The oldest dropped segment that neither snapshot lists as a stream's any more.
+bool Destager::DropIsDue(format::CatalogDropped* next) {
+  const std::lock_guard lock(state_->mutex);
+  const auto& dropped = state_->table.dropped();
+  if (dropped.empty() || dropped.front().commit > snapshots_mark_) return false;
+  *next = dropped.front();
+  return true;
+}
+
+// Unlinks the file, or keeps it to be used again. Either may be repeated after a crash.
+StepOutcome Destager::DropSegment(const format::CatalogDropped& dropped) {
+  bool keep = false;
+  {
+    const std::lock_guard lock(state_->mutex);
+    keep = state_->free_segments.size() < kFreeSegmentsMax &&
+           dropped.file_bytes * 2 >= state_->options.segment_bytes;
+  }
+  const std::string pooled =
+      std::string(kFreeSegmentsDirectory) + "/" + std::to_string(dropped.segment_id);
+  const Status done = keep ? state_->segment_files.Pool(dropped.path, pooled)
+                           : state_->segment_files.Remove(dropped.path);
+  if (!done.ok()) return Fail(done);
+  const std::lock_guard lock(state_->mutex);
+  state_->table.dropped().erase(state_->table.dropped().begin());
+  if (keep) state_->free_segments.push_back(pooled);
   return StepOutcome::kProgress;
 }
 

@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint64_t kFrameOverhead = 40 + 8 /* table padding */;
 constexpr std::uint64_t kRotateBytes = 8 + 48;
 constexpr std::uint64_t kSealedBytes = 8 + 96;
+constexpr std::uint64_t kTruncateBytes = 8 + 24;
 constexpr std::uint64_t kBytesItemOverhead = 8 + 24 + 8 /* padding */;
 constexpr std::uint64_t kRecordOverhead = 2 /* table */ + 8 /* LSN difference */;
 
@@ -53,7 +54,8 @@ std::uint64_t CommitBuilder::BytesBound(const Request& request) const {
 
 bool CommitBuilder::AddFiller(const SegmentRef& order) {
   Stream& stream = state_->table.at(order.stream);
-  if (order.segment != stream.open_segment()) return true;  // It ended meanwhile: it needs none.
+  if (order.segment.get() != stream.open_segment())
+    return true;  // It ended meanwhile: it needs none.
   const std::uint64_t end = order.segment->row.end;
   std::uint64_t bytes = AlignUp<std::uint64_t>(end, kPageBytes) - end;
   if (bytes == 0) return true;
@@ -106,9 +108,24 @@ bool CommitBuilder::AddSealed(const format::SealedItem& item) {
   if (!Fits(kSealedBytes)) return false;
   bytes_bound_ += kSealedBytes;
   block_.Add(item);
-  const Status applied = state_->table.Apply(item);
+  const Status applied = state_->table.Apply(item, state_->issued_commit + 1);
   SEGLOG_ASSERT(applied.ok());
   Touch(state_->table.HandleOfId(item.stream_id));
+  return true;
+}
+
+bool CommitBuilder::AddTruncation(StreamHandle handle, std::uint64_t first_sequence) {
+  const Stream& stream = state_->table.at(handle);
+  const std::uint64_t first = std::min(first_sequence, stream.next_sequence);
+  if (!stream.born() || first <= stream.first_sequence) return true;
+  if (!Fits(kTruncateBytes)) return false;
+  bytes_bound_ += kTruncateBytes;
+  const format::TruncateBeforeItem item{
+      .stream_id = stream.id, .first_sequence = first, .time_us = time_us_};
+  block_.Add(item);
+  const Status applied = state_->table.Apply(item, state_->issued_commit + 1);
+  SEGLOG_ASSERT(applied.ok());
+  Touch(handle);
   return true;
 }
 

@@ -32,6 +32,7 @@ class CommitBuilder final {
   bool AddFiller(const SegmentRef& order);
   bool AddCarried(const CarryOrder& order);
   bool AddSealed(const format::SealedItem& item);
+  bool AddTruncation(StreamHandle handle, std::uint64_t first_sequence);
 
   // Numbers the request's records. `request` is borrowed until BuildFrames. Fills in first_lsn and
   // sequences. Returns true when the records may be shown and acknowledged before they are durable.

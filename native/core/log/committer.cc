@@ -52,10 +52,11 @@ StepOutcome Committer::Gather() {
     if (state_->close_result.has_value()) AnswerClose(*state_->close_result);
     return StepOutcome::kIdle;
   }
-  CaptureIfWanted();
   switch_bytes_ = 0;
   builder_.Begin(state_->log_clock.Now(), state_->journal->room());
   TakeOrders();
+  // Behind the fillers: the checkpoint that ordered them destages the pages that they complete.
+  if (builder_.empty() && state_->fill_orders.empty()) CaptureIfWanted();
   if (switch_bytes_ == 0) TakeRequests();
   builder_.BuildFrames();
   if (switch_bytes_ != 0 && builder_.empty()) return SwitchJournal();
@@ -115,15 +116,18 @@ Committer::Taken Committer::TakeFront() {
       drains_.push_back(request.token);
       break;
     case Request::Kind::kSeal:
+    case Request::Kind::kTruncateBefore:
       builder_.BuildFrames();
-      if (!builder_.AddSeal(request.stream)) {
+      if (request.kind == Request::Kind::kSeal
+              ? !builder_.AddSeal(request.stream)
+              : !builder_.AddTruncation(request.stream, request.sequence)) {
         switch_bytes_ = kPageBytes;
         switch_for_append_ = false;
         return Taken::kNotYet;
       }
       AnswerWhenDurable(request.token);
       state_->inbox.Release(1, 0);
-      return Taken::kLast;  // Frames of the same commit come before the segment's end.
+      return Taken::kLast;  // Frames of the same commit come before it.
     case Request::Kind::kClose:
       return TakeClose();
   }

@@ -13,6 +13,12 @@ constexpr std::uint64_t kRetryUs = 500'000;
 
 }  // namespace
 
+void Destager::Begin(CatalogStore catalogs) {
+  catalogs_ = std::move(catalogs);
+  const std::lock_guard lock(state_->mutex);
+  snapshots_mark_ = state_->durable_commit;
+}
+
 StepOutcome Destager::Step() {
   std::uint64_t journal_bytes = 0;
   bool closing = false;
@@ -34,6 +40,8 @@ StepOutcome Destager::Step() {
   }
   if (journal_bytes != 0) return PrepareJournal(journal_bytes);
   if (closing) return WriteLastSnapshot();
+  format::CatalogDropped dropped;
+  if (DropIsDue(&dropped)) return DropSegment(dropped);
   if (phase_ == Phase::kNone && CheckpointIsDue()) BeginCheckpoint();
   // While a checkpoint waits for the committer, there may be other things to do.
   if (phase_ != Phase::kNone && StepCheckpoint() == StepOutcome::kProgress)
@@ -98,7 +106,7 @@ StepOutcome Destager::PrepareJournal(std::uint64_t bytes) {
 
 StepOutcome Destager::StepQueue() {
   StreamHandle handle = 0;
-  Segment* segment = nullptr;
+  std::shared_ptr<Segment> segment;
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->destage_queue.empty()) return StepOutcome::kIdle;
@@ -118,7 +126,7 @@ StepOutcome Destager::StepQueue() {
 }
 
 // The oldest of the stream's segments that has enough durable bytes in memory.
-bool Destager::FindSegmentToDestage(StreamHandle handle, Segment** segment) {
+bool Destager::FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment) {
   Stream& stream = state_->table.at(handle);
   for (auto candidate = stream.segments.rbegin(); candidate != stream.segments.rend();
        ++candidate) {
@@ -128,7 +136,7 @@ bool Destager::FindSegmentToDestage(StreamHandle handle, Segment** segment) {
     const bool unfinished =
         !each.open() && each.row.destaged != each.row.end && each.durable_end == each.row.end;
     if (unfinished || (bytes > 0 && bytes + kPageBytes > state_->options.destage_bytes)) {
-      *segment = candidate->get();
+      *segment = *candidate;
     }
   }
   return *segment != nullptr;
@@ -147,11 +155,9 @@ bool Destager::FindSegmentToSeal(StreamHandle handle) {
   }
   if (found == nullptr || found->seal_ordered || found->seal_refused) return false;
   if (found->row.destaged != found->row.end) return false;
-  const hash::Sha256Digest none{};
   seal_job_ = std::make_unique<SealJob>(
-      &state_->segment_files,
-      SegmentFiles::Path(stream.key, found->row.first_sequence, found->row.id), stream.id,
-      found->row, before == nullptr ? none : before->row.chain_sha256);
+      &state_->segment_files, SegmentPath(stream.key, found->row), stream.id, found->row,
+      before == nullptr ? stream.dropped_chain : before->row.chain_sha256);
   sealing_ = found;
   return true;
 }
@@ -183,7 +189,8 @@ std::uint64_t Destager::DestageLimit(const Segment& segment) const {
                   AlignDown<std::uint64_t>(segment.durable_end, kPageBytes));
 }
 
-Status Destager::DestageChunk(StreamHandle handle, Segment* segment, bool* progress) {
+Status Destager::DestageChunk(StreamHandle handle, const std::shared_ptr<Segment>& segment,
+                              bool* progress) {
   AlignedBuffer bytes;
   std::string key;
   format::SegmentHeader header;
@@ -195,11 +202,11 @@ Status Destager::DestageChunk(StreamHandle handle, Segment* segment, bool* progr
     const Stream& stream = state_->table.at(handle);
     key = stream.key;
     from = segment->pending.begin();
-    to = DestageLimit(*segment);
+    to = segment->dropped ? from : DestageLimit(*segment);
     const std::uint64_t chunk_end =
         AlignDown<std::uint64_t>(from + state_->options.destage_bytes, kPageBytes);
     if (to > chunk_end) to = std::max(chunk_end, from + kPageBytes);
-    fresh = segment->row.destaged == 0;
+    fresh = segment->row.destaged == 0 && !segment->dropped;
     *progress = to > from || (fresh && !segment->open());
     if (!*progress) return Status::Ok();
     if (fresh) {
@@ -214,11 +221,11 @@ Status Destager::DestageChunk(StreamHandle handle, Segment* segment, bool* progr
     if (fresh) bytes.Resize(kPageBytes);
     bytes.Append(segment->pending.Range(from, to));
   }
-  const std::string path = SegmentFiles::Path(key, segment->row.first_sequence, segment->row.id);
+  const std::string path = SegmentPath(key, segment->row);
   if (fresh) format::EncodeSegmentHeader(header, bytes.mutable_bytes().first(kPageBytes));
   bytes.PadTo(kPageBytes);
   const Result<SegmentFiles::FileRef> file =
-      fresh ? state_->segment_files.Create(key, path) : state_->segment_files.ForWriting(path);
+      fresh ? CreateSegmentFile(key, path) : state_->segment_files.ForWriting(path);
   if (!file.ok()) return file.status();
   SEGLOG_RETURN_IF_ERROR(
       file.value()->WriteAt(fresh ? 0 : from, bytes.bytes(), io::WriteMode::kUnsynced));
@@ -232,6 +239,21 @@ Status Destager::DestageChunk(StreamHandle handle, Segment* segment, bool* progr
     segment->times_carried = 0;
   }
   return Status::Ok();
+}
+
+// A dropped segment's file is used again where there is one: its blocks are allocated already.
+Result<SegmentFiles::FileRef> Destager::CreateSegmentFile(const std::string& key,
+                                                          const std::string& path) {
+  std::string recycled;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->free_segments.empty()) {
+      recycled = std::move(state_->free_segments.back());
+      state_->free_segments.pop_back();
+      ++state_->counters.segments_recycled;
+    }
+  }
+  return state_->segment_files.Create(key, path, recycled);
 }
 
 }  // namespace seglog::log

@@ -23,7 +23,7 @@ class Destager final {
   Destager(State* state, CatalogStore catalogs) : state_(state), catalogs_(std::move(catalogs)) {}
 
   // Takes over from recovery, which knows which snapshot is the older one.
-  void Begin(CatalogStore catalogs) { catalogs_ = std::move(catalogs); }
+  void Begin(CatalogStore catalogs);
 
   StepOutcome Step();
   // Boot time in microseconds at which an idle destager wants to step again, UINT64_MAX for never.
@@ -43,7 +43,7 @@ class Destager final {
   };
   struct Laggard {
     StreamHandle stream = 0;
-    Segment* segment = nullptr;
+    std::shared_ptr<Segment> segment;
     std::uint64_t end = 0;  // bytes below need the old files
     bool destage = false;
   };
@@ -61,13 +61,16 @@ class Destager final {
   void OrderCarrying();
   bool TakeCapture();
   StepOutcome FreeJournals();
+  bool DropIsDue(format::CatalogDropped* next);
+  StepOutcome DropSegment(const format::CatalogDropped& dropped);
   StepOutcome WriteLastSnapshot();
 
   StepOutcome StepQueue();
   // Writes and syncs one chunk. `whole`: everything of an ended segment, whole pages otherwise.
-  Status DestageChunk(StreamHandle handle, Segment* segment, bool* progress);
+  Status DestageChunk(StreamHandle handle, const std::shared_ptr<Segment>& segment, bool* progress);
+  Result<SegmentFiles::FileRef> CreateSegmentFile(const std::string& key, const std::string& path);
   std::uint64_t DestageLimit(const Segment& segment) const;
-  bool FindSegmentToDestage(StreamHandle handle, Segment** segment);
+  bool FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment);
   bool FindSegmentToSeal(StreamHandle handle);
   StepOutcome StepSeal();
 
@@ -78,6 +81,7 @@ class Destager final {
   std::vector<Laggard> laggards_;
   std::size_t laggard_ = 0;
   format::Catalog snapshot_;
+  std::uint64_t snapshots_mark_ = 0;  // both durable snapshots reflect the commits up to here
   std::unique_ptr<SealJob> seal_job_;
   Segment* sealing_ = nullptr;
   std::uint64_t retry_at_us_ = UINT64_MAX;  // after a full disk

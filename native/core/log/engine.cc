@@ -11,7 +11,7 @@ StreamInfo InfoOf(StreamHandle handle, const Stream& stream) {
   info.handle = handle;
   info.key = stream.key;
   info.id = stream.id;
-  info.first_sequence = stream.segments.front()->row.first_sequence;
+  info.first_sequence = stream.first_sequence;
   info.next_sequence = stream.visible_next;
   info.created_us = stream.created_us;
   info.segments = stream.segments.size();
@@ -112,6 +112,7 @@ Stats Engine::GetStats() {
   stats.checkpoints = counters.checkpoints;
   stats.carried_bytes = counters.carried_bytes;
   stats.segments_sealed = counters.segments_sealed;
+  stats.segments_recycled = counters.segments_recycled;
   stats.journal_live_bytes = state_.LiveJournalBytes();
   for (StreamHandle handle = 0; handle < state_.table.size(); ++handle) {
     for (const auto& segment : state_.table.at(handle).segments) {

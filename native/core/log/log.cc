@@ -265,7 +265,8 @@ Request ControlRequest(Request::Kind kind, Token token) {
 void Log::Submit(Request request) {
   if (threads_->engine().state().options.read_only) {
     // There is nothing to wait for.
-    const bool refused = request.kind == Request::Kind::kSeal;
+    const bool refused =
+        request.kind == Request::Kind::kSeal || request.kind == Request::Kind::kTruncateBefore;
     threads_->Complete(request.token, refused
                                           ? Status(Code::kReadOnly, "the log was opened read-only")
                                           : Status::Ok());
@@ -288,6 +289,13 @@ void Log::Drain(Token token) { Submit(ControlRequest(Request::Kind::kDrain, toke
 void Log::Seal(StreamHandle stream, Token token) {
   Request request = ControlRequest(Request::Kind::kSeal, token);
   request.stream = stream;
+  Submit(std::move(request));
+}
+
+void Log::TruncateBefore(StreamHandle stream, std::uint64_t first_sequence, Token token) {
+  Request request = ControlRequest(Request::Kind::kTruncateBefore, token);
+  request.stream = stream;
+  request.sequence = first_sequence;
   Submit(std::move(request));
 }
 

@@ -28,8 +28,8 @@ using Token = std::uint64_t;
 struct AppendInput {
   StreamHandle stream = 0;
   format::RecordKind kind = format::RecordKind::kData;
-  ByteSpan user_headers;
-  ByteSpan data;
+  ByteSpan user_headers = {};
+  ByteSpan data = {};
 };
 
 struct Completion {
@@ -74,7 +74,7 @@ struct StreamInfo {
   StreamHandle handle = 0;
   std::string key;
   std::uint64_t id = 0;
-  std::uint64_t first_sequence = 0;  // of the first record; next_sequence when empty
+  std::uint64_t first_sequence = 1;  // of the first record; next_sequence when empty
   std::uint64_t next_sequence = 1;   // behind the last visible record
   std::uint64_t bytes = 0;           // of frames, headers included
   std::uint64_t segments = 0;
@@ -87,7 +87,7 @@ struct Stats {
   std::uint64_t commits = 0, syncs = 0, mark_blocks = 0;
   std::uint64_t records = 0;
   std::uint64_t journal_bytes_written = 0, segment_bytes_written = 0;
-  std::uint64_t checkpoints = 0, carried_bytes = 0, segments_sealed = 0;
+  std::uint64_t checkpoints = 0, carried_bytes = 0, segments_sealed = 0, segments_recycled = 0;
   std::uint64_t journal_live_bytes = 0, pending_bytes = 0, waiting_bytes = 0, waiting_requests = 0;
   std::uint64_t open_segments = 0, streams = 0;
   std::uint64_t durable_lsn = 0, next_lsn = 0;
@@ -135,6 +135,10 @@ class Log final {
   void Drain(Token token);
   // Ends the stream's segment; sealing itself goes on in the background. Durable when answered.
   void Seal(StreamHandle stream, Token token);
+  // Hides the stream's records below `first_sequence` and drops the segments that hold nothing
+  // else. Beyond the stream's end: all of its records. Durable when answered; the files go a little
+  // later.
+  void TruncateBefore(StreamHandle stream, std::uint64_t first_sequence, Token token);
   // Goes on after a full disk.
   void Resume();
   // Answered by a ReadResult.

@@ -27,8 +27,13 @@ Damage DamageAt(const std::string& file, const std::string& key, std::uint64_t o
 void Reader::Read(const ReadRequest& request, ReadResult* result) {
   std::uint64_t sequence = std::max<std::uint64_t>(request.from_sequence, 1);
   Place place;
-  while (FindPlace(request, sequence, &place, result)) {
+  while (FindPlace(request, &sequence, &place, result)) {
     result->status = ReadSegment(request, place, &sequence, result);
+    if (result->records.empty() && WasDropped(place)) {
+      result->status = Status::Ok();
+      result->damage.clear();
+      continue;
+    }
     if (!result->status.ok() || !result->records.empty()) break;
   }
   result->next_sequence = sequence;
@@ -38,23 +43,24 @@ void Reader::Read(const ReadRequest& request, ReadResult* result) {
 }
 
 // The segment that holds `sequence`; false when the request ends before it.
-bool Reader::FindPlace(const ReadRequest& request, std::uint64_t sequence, Place* place,
+bool Reader::FindPlace(const ReadRequest& request, std::uint64_t* sequence, Place* place,
                        ReadResult* result) {
   const std::lock_guard lock(state_->mutex);
   Stream& stream = state_->table.at(request.stream);
   place->limit = request.accepted ? stream.next_sequence : stream.visible_next;
-  if (sequence >= place->limit || sequence > request.to_sequence || stream.segments.empty()) {
+  *sequence = std::max(*sequence, stream.first_sequence);
+  if (*sequence >= place->limit || *sequence > request.to_sequence || stream.segments.empty()) {
     result->at_end = true;
     return false;
   }
-  auto after = std::upper_bound(stream.segments.begin(), stream.segments.end(), sequence,
+  auto after = std::upper_bound(stream.segments.begin(), stream.segments.end(), *sequence,
                                 [](std::uint64_t wanted, const auto& segment) {
                                   return wanted < segment->row.first_sequence;
                                 });
   if (after == stream.segments.begin()) ++after;
-  Segment* segment = std::prev(after)->get();
+  std::shared_ptr<Segment> segment = *std::prev(after);
   while (after != stream.segments.end() && request.from_lsn > segment->row.last_lsn) {
-    segment = (after++)->get();
+    segment = *after++;
   }
   const format::CatalogSegment& row = segment->row;
   place->segment = segment;
@@ -63,10 +69,15 @@ bool Reader::FindPlace(const ReadRequest& request, std::uint64_t sequence, Place
   place->footer_offset = row.footer_offset;
   place->footer_bytes = row.footer_bytes;
   place->next_sequence = row.next_sequence;
-  place->is_last = segment == stream.segments.back().get();
+  place->is_last = segment == stream.segments.back();
   place->key = stream.key;
-  place->path = SegmentFiles::Path(stream.key, row.first_sequence, row.id);
+  place->path = SegmentPath(stream.key, row);
   return true;
+}
+
+bool Reader::WasDropped(const Place& place) {
+  const std::lock_guard lock(state_->mutex);
+  return place.segment->dropped;
 }
 
 // Bytes [offset, offset + bytes) of the segment, cut at its end.

@@ -24,7 +24,7 @@ class Reader final {
  private:
   // What a read needs to know of the segment it is in, as of one moment.
   struct Place {
-    Segment* segment = nullptr;
+    std::shared_ptr<Segment> segment;
     std::uint64_t segment_id = 0;
     std::uint64_t end = 0;
     std::uint64_t footer_offset = 0, footer_bytes = 0;
@@ -45,9 +45,12 @@ class Reader final {
     std::vector<format::IndexEntry> entries;
     bool footer_tried = false;
   };
+  // The segment was truncated away while it was read; whatever was found in its file means nothing.
+  bool WasDropped(const Place& place);
+
   enum class Walk : std::uint8_t { kMore, kDone };
 
-  bool FindPlace(const ReadRequest& request, std::uint64_t sequence, Place* place,
+  bool FindPlace(const ReadRequest& request, std::uint64_t* sequence, Place* place,
                  ReadResult* result);
   Status Fetch(const Place& place, std::uint64_t offset, std::uint64_t bytes, Window* window);
   Status FetchFrame(const Place& place, std::uint64_t offset, std::uint64_t at_least,

@@ -85,7 +85,8 @@ Status Recovery::CheckNothingIsLost() {
   if (!entries.ok()) return entries.status();
   for (const io::DirectoryEntry& entry : entries.value()) {
     const bool ours = entry.name == "LOCK" || entry.name == "journal" || entry.name == "streams" ||
-                      entry.name == "CATALOG.tmp" || entry.name == "SHARED";
+                      entry.name == "CATALOG.tmp" || entry.name == "SHARED" ||
+                      entry.name == kFreeSegmentsDirectory;
     if (!ours) return Status(Code::kNotALog, "the directory holds something else: " + entry.name);
   }
   const auto lost = [this](const std::string& path) {
@@ -114,6 +115,7 @@ Status Recovery::CheckNothingIsLost() {
 Status Recovery::MakeNew() {
   SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory("journal"));
   SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory("streams"));
+  SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory(kFreeSegmentsDirectory));
   SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(""));
   for (std::size_t i = 0; i < state_->log_uuid.size(); i += sizeof(std::uint64_t)) {
     StoreLittle(MutableByteSpan(state_->log_uuid), i, state_->environment.random->Next());
@@ -148,7 +150,13 @@ Status Recovery::ReplayItem(const AcceptedCommit& commit, const format::Item& it
   if (const auto* create = std::get_if<format::CreateStreamItem>(&item))
     return table.Apply(*create);
   if (const auto* rotate = std::get_if<format::RotateItem>(&item)) return table.Apply(*rotate);
-  if (const auto* sealed = std::get_if<format::SealedItem>(&item)) return table.Apply(*sealed);
+  const std::uint64_t number = commit.header.commit;
+  if (const auto* sealed = std::get_if<format::SealedItem>(&item)) {
+    return table.Apply(*sealed, number);
+  }
+  if (const auto* truncate = std::get_if<format::TruncateBeforeItem>(&item)) {
+    return table.Apply(*truncate, number);
+  }
   const auto* frame = std::get_if<format::FrameItem>(&item);
   if (frame == nullptr) return Status::Ok();  // Carried bytes change nothing in the table.
   const std::uint64_t time = commit.header.time_us;
@@ -225,7 +233,7 @@ Status Recovery::FillPending(Segment* segment, const std::string& key) {
     report_->Count(RecoveryRow::kBytesMissing);
     report_->status = RecoveryStatus::kCorrupt;
     Damage& damage = report_->damage.emplace_back();
-    damage.file = SegmentFiles::Path(key, segment->row.first_sequence, segment->row.id);
+    damage.file = SegmentPath(key, segment->row);
     damage.key = key;
     damage.offset = pending.end();
     damage.bytes = end - pending.end();

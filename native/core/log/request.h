@@ -15,7 +15,15 @@
 namespace seglog::log {
 
 struct Request {
-  enum class Kind : std::uint8_t { kAppend, kSync, kWaitDurable, kDrain, kSeal, kClose };
+  enum class Kind : std::uint8_t {
+    kAppend,
+    kSync,
+    kWaitDurable,
+    kDrain,
+    kSeal,
+    kTruncateBefore,
+    kClose
+  };
   struct Record {
     StreamHandle stream = 0;
     format::RecordKind kind = format::RecordKind::kData;
@@ -28,7 +36,8 @@ struct Request {
   Durability durability = Durability::kSync;
   Token token = 0;
   std::uint64_t lsn = 0;        // kWaitDurable
-  StreamHandle stream = 0;      // kSeal
+  StreamHandle stream = 0;      // kSeal, kTruncateBefore
+  std::uint64_t sequence = 0;   // kTruncateBefore
   std::vector<Record> records;  // kAppend
   std::vector<std::byte> payload;
 

@@ -4,14 +4,19 @@
 #include "format/key_name.h"
 
 namespace seglog::log {
+namespace {
+
+std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+}  // namespace
 
 std::string SegmentFiles::Path(const std::string& key, std::uint64_t first_sequence,
                                std::uint64_t segment_id) {
   return format::StreamDirectory(key) + "/" + format::SegmentFileName(first_sequence, segment_id);
 }
 
-Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key,
-                                                   const std::string& path) {
+Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key, const std::string& path,
+                                                   const std::string& recycled) {
   const std::string directory = format::StreamDirectory(key);
   // Each new name is synced in the directory above it, from the top down.
   std::string parent = "streams";
@@ -25,15 +30,40 @@ Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key,
     SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(parent));
     parent = child;
   }
+  // Its inode may have another name, that of a free file: so it is never written to.
   const Result<bool> exists = fs_->Exists(path);
   if (!exists.ok()) return exists.status();
+  if (exists.value()) SEGLOG_RETURN_IF_ERROR(fs_->Remove(path));
+  if (!recycled.empty()) SEGLOG_RETURN_IF_ERROR(fs_->Rename(recycled, path));
   const io::OpenMode mode =
-      exists.value() ? io::OpenMode::kReadWrite : io::OpenMode::kCreateExclusive;
+      recycled.empty() ? io::OpenMode::kCreateExclusive : io::OpenMode::kReadWrite;
   Result<std::unique_ptr<io::File>> file =
       fs_->Open(path, io::OpenOptions{.mode = mode, .direct = direct_});
   if (!file.ok()) return file.status();
   SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(directory));
+  if (!recycled.empty()) SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(kFreeSegmentsDirectory));
   return Remember("w:" + path, std::move(file).value());
+}
+
+Status SegmentFiles::Remove(const std::string& path) {
+  Forget(path);
+  const Result<bool> exists = fs_->Exists(path);
+  if (!exists.ok()) return exists.status();
+  if (!exists.value()) return Status::Ok();
+  SEGLOG_RETURN_IF_ERROR(fs_->Remove(path));
+  return fs_->SyncDirectory(DirectoryOf(path));
+}
+
+Status SegmentFiles::Pool(const std::string& path, const std::string& pooled) {
+  Forget(path);
+  const Result<bool> exists = fs_->Exists(path);
+  if (!exists.ok()) return exists.status();
+  if (!exists.value()) return Status::Ok();
+  SEGLOG_RETURN_IF_ERROR(fs_->Rename(path, pooled));
+  SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(kFreeSegmentsDirectory));
+  // A crash may have left both names; renaming one to the other then does nothing.
+  SEGLOG_RETURN_IF_ERROR(Remove(path));
+  return fs_->SyncDirectory(DirectoryOf(path));
 }
 
 Result<SegmentFiles::FileRef> SegmentFiles::Open(const std::string& path, bool writing) {
@@ -62,6 +92,16 @@ SegmentFiles::FileRef SegmentFiles::Remember(std::string name, std::unique_ptr<i
   recent_.push_front(Entry{.name = name, .file = FileRef(std::move(file))});
   by_name_.emplace(std::move(name), recent_.begin());
   return recent_.front().file;
+}
+
+void SegmentFiles::Forget(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  for (const char* mark : {"r:", "w:"}) {
+    const auto found = by_name_.find(mark + path);
+    if (found == by_name_.end()) continue;
+    recent_.erase(found->second);
+    by_name_.erase(found);
+  }
 }
 
 std::size_t SegmentFiles::open_count() {

@@ -17,6 +17,9 @@
 
 namespace seglog::log {
 
+// Where the files of dropped segments wait to be used again.
+inline constexpr const char* kFreeSegmentsDirectory = "free";
+
 // Any thread.
 class SegmentFiles final {
  public:
@@ -30,9 +33,14 @@ class SegmentFiles final {
                           std::uint64_t segment_id);
 
   // Makes the file and its directories, all names durable when it returns, but nothing in the file.
-  // A file of that name that no catalogue knows the content of (destaging was cut short) is used
-  // again.
-  Result<FileRef> Create(const std::string& key, const std::string& path);
+  // A file of that name can only be left over from destaging that was cut short: it is removed
+  // first. `recycled`: a free file that is to become this one, "" for none.
+  Result<FileRef> Create(const std::string& key, const std::string& path,
+                         const std::string& recycled);
+  // Takes a dropped segment's file away, or keeps it under the name `pooled`; fine if there is
+  // none.
+  Status Remove(const std::string& path);
+  Status Pool(const std::string& path, const std::string& pooled);
   Result<FileRef> ForWriting(const std::string& path) { return Open(path, true); }
   Result<FileRef> ForReading(const std::string& path) { return Open(path, false); }
   std::size_t open_count();
@@ -44,6 +52,7 @@ class SegmentFiles final {
   };
 
   Result<FileRef> Open(const std::string& path, bool writing);
+  void Forget(const std::string& path);
   FileRef Remember(std::string name, std::unique_ptr<io::File> file);
 
   io::FileSystem* const fs_;

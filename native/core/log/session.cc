@@ -99,7 +99,7 @@ Status Recovery::WriteSnapshots() {
   return catalogs_.WriteSecond();
 }
 
-// Everything older than this session is free now.
+// Everything older than this session is free now, and so is whatever lies among the free segments.
 Status Recovery::FreeOldJournals() {
   for (const FreeJournalFile& file : scan_.all_files) {
     if (file.bytes == state_->options.journal_file_bytes &&
@@ -108,6 +108,11 @@ Status Recovery::FreeOldJournals() {
     } else {
       SEGLOG_RETURN_IF_ERROR(fs_->Remove(format::JournalPath(file.generation)));
     }
+  }
+  const Result<std::vector<io::DirectoryEntry>> segments = fs_->List(kFreeSegmentsDirectory);
+  if (!segments.ok()) return segments.status();
+  for (const io::DirectoryEntry& entry : segments.value()) {
+    state_->free_segments.push_back(std::string(kFreeSegmentsDirectory) + "/" + entry.name);
   }
   return Status::Ok();
 }

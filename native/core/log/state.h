@@ -31,14 +31,14 @@ struct Environment {
 
 struct SegmentRef {
   StreamHandle stream = 0;
-  Segment* segment = nullptr;  // segments live as long as the log
+  std::shared_ptr<Segment> segment;
 };
 
 // Repeat the segment's pending bytes below `end` in the current journal file. They are all that the
 // files before `generation` are needed for.
 struct CarryOrder {
   StreamHandle stream = 0;
-  Segment* segment = nullptr;
+  std::shared_ptr<Segment> segment;
   std::uint64_t end = 0;
   std::uint64_t generation = 0;
 };
@@ -91,6 +91,9 @@ struct State {
   bool capture_wanted = false;  // make everything durable, then copy the table:
   std::optional<format::Catalog> captured;
 
+  // Files of dropped segments that may be given to new ones.
+  std::vector<std::string> free_segments;
+
   // From the committer to the destager.
   std::vector<StreamHandle> destage_queue;
   bool destager_has_news = false;  // something for the destager changed since it was last roused
@@ -100,7 +103,7 @@ struct State {
   struct Counters {
     std::uint64_t commits = 0, syncs = 0, mark_blocks = 0, records = 0;
     std::uint64_t journal_bytes_written = 0, segment_bytes_written = 0;
-    std::uint64_t checkpoints = 0, carried_bytes = 0, segments_sealed = 0;
+    std::uint64_t checkpoints = 0, carried_bytes = 0, segments_sealed = 0, segments_recycled = 0;
   } counters;
 
   // The rest is for holders of the mutex.

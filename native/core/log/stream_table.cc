@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "log/stream_table.h"
 
+#include <algorithm>
+
+#include "format/key_name.h"
+
 namespace seglog::log {
 namespace {
 
@@ -9,6 +13,10 @@ Status Contradiction(const char* what) {
 }
 
 }  // namespace
+
+std::string SegmentPath(const std::string& key, const format::CatalogSegment& row) {
+  return format::StreamDirectory(key) + "/" + format::SegmentFileName(row.first_sequence, row.id);
+}
 
 Segment* Stream::FindSegment(std::uint64_t segment_id) {
   for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
@@ -70,11 +78,11 @@ Status StreamTable::Apply(const format::RotateItem& item) {
   row.first_sequence = row.next_sequence = item.first_sequence;
   row.end = format::kSegmentDataOffset;
   row.created_us = item.time_us;
-  stream->segments.push_back(std::make_unique<Segment>(row));
+  stream->segments.push_back(std::make_shared<Segment>(row));
   return Status::Ok();
 }
 
-Status StreamTable::Apply(const format::SealedItem& item) {
+Status StreamTable::Apply(const format::SealedItem& item, std::uint64_t commit) {
   Stream* stream = FindId(item.stream_id);
   Segment* segment = stream == nullptr ? nullptr : stream->FindSegment(item.segment_id);
   if (segment == nullptr) return Contradiction("an unknown segment is sealed");
@@ -85,7 +93,39 @@ Status StreamTable::Apply(const format::SealedItem& item) {
   segment->row.footer_offset = item.footer_offset;
   segment->row.footer_bytes = item.footer_bytes;
   segment->row.chain_sha256 = item.chain_sha256;
+  DropTruncated(stream, commit);
   return Status::Ok();
+}
+
+Status StreamTable::Apply(const format::TruncateBeforeItem& item, std::uint64_t commit) {
+  Stream* stream = FindId(item.stream_id);
+  if (stream == nullptr) return Contradiction("an unknown stream is truncated");
+  if (item.first_sequence > stream->next_sequence) {
+    return Contradiction("a stream is truncated behind its end");
+  }
+  stream->first_sequence = std::max(stream->first_sequence, item.first_sequence);
+  DropTruncated(stream, commit);
+  return Status::Ok();
+}
+
+// Drops what is sealed and wholly truncated, from the front. What is not sealed yet goes when it
+// is, so that the chain of hashes has no gap.
+void StreamTable::DropTruncated(Stream* stream, std::uint64_t commit) {
+  std::size_t count = 0;
+  for (const auto& segment : stream->segments) {
+    const format::CatalogSegment& row = segment->row;
+    const bool sealed = row.state == format::SegmentState::kSealed;
+    if (!sealed || row.next_sequence > stream->first_sequence) break;
+    segment->dropped = true;
+    stream->dropped_chain = row.chain_sha256;
+    dropped_.push_back({.segment_id = row.id,
+                        .commit = commit,
+                        .file_bytes = row.footer_offset + row.footer_bytes,
+                        .path = SegmentPath(stream->key, row)});
+    ++count;
+  }
+  stream->segments.erase(stream->segments.begin(),
+                         stream->segments.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 Status StreamTable::Apply(const format::FrameItem& item, std::uint64_t time_us,
@@ -126,20 +166,24 @@ void StreamTable::SkipTo(const format::FrameItem& item) {
 
 void StreamTable::Load(const format::Catalog& catalog) {
   SEGLOG_ASSERT(streams_.empty());
+  dropped_ = catalog.dropped;
   for (const format::CatalogStream& stored : catalog.streams) {
     const StreamHandle handle = HandleOf(stored.key);
     Stream& stream = *streams_[handle];
     stream.id = stored.id;
     stream.created_us = stored.created_us;
     stream.next_sequence = stored.next_sequence;
+    stream.first_sequence = stored.first_sequence;
+    stream.dropped_chain = stored.dropped_chain_sha256;
     for (const format::CatalogSegment& row : stored.segments) {
-      stream.segments.push_back(std::make_unique<Segment>(row));
+      stream.segments.push_back(std::make_shared<Segment>(row));
     }
     by_id_.emplace(stored.id, handle);
   }
 }
 
 void StreamTable::Store(format::Catalog* catalog) const {
+  catalog->dropped = dropped_;
   catalog->streams.clear();
   catalog->streams.reserve(by_id_.size());
   for (const auto& stream : streams_) {
@@ -148,6 +192,8 @@ void StreamTable::Store(format::Catalog* catalog) const {
     stored.id = stream->id;
     stored.created_us = stream->created_us;
     stored.next_sequence = stream->next_sequence;
+    stored.first_sequence = stream->first_sequence;
+    stored.dropped_chain_sha256 = stream->dropped_chain;
     stored.key = stream->key;
     stored.segments.reserve(stream->segments.size());
     for (const auto& segment : stream->segments) stored.segments.push_back(segment->row);

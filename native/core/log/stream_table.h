@@ -15,6 +15,7 @@
 #include "format/catalog.h"
 #include "format/commit_block.h"
 #include "format/segment_file.h"
+#include "hash/sha256.h"
 #include "log/log.h"
 #include "log/pending_bytes.h"
 
@@ -30,6 +31,7 @@ struct Segment {
   // The journal file with the oldest block that pending bytes need; 0 while nothing is pending.
   std::uint64_t oldest_generation = 0;
   std::uint32_t times_carried = 0;
+  bool dropped = false;       // no stream has it any more; its file will go
   bool seal_ordered = false;  // its footer is durable, the commit that says so is not
   bool seal_refused = false;  // its file fails its checks: left as it is, readers report it
 
@@ -42,18 +44,25 @@ struct Segment {
   }
 };
 
+// Where the segment's file lies, from the log's directory.
+std::string SegmentPath(const std::string& key, const format::CatalogSegment& row);
+
 struct Stream {
   explicit Stream(std::string stream_key) : key(std::move(stream_key)) {}
 
   std::uint64_t id = 0;  // 0: named by a caller, but without a record so far
   const std::string key;
   std::uint64_t created_us = 0;
+  std::uint64_t first_sequence = 1;  // records below were truncated
   std::uint64_t next_sequence = 1;
-  std::uint64_t visible_next = 1;  // readers see records below
-  bool hides_synced = false;       // a record that waits for its sync lies at visible_next
-  bool touched = false;            // changed by a commit that is not durable yet
+  hash::Sha256Digest dropped_chain{};  // of the last segment that was dropped
+  std::uint64_t visible_next = 1;      // readers see records below
+  bool hides_synced = false;           // a record that waits for its sync lies at visible_next
+  bool touched = false;                // changed by a commit that is not durable yet
   bool queued_for_destage = false;
-  std::vector<std::unique_ptr<Segment>> segments;  // by first sequence; the last one is open
+  // By first sequence; the last one is open. Shared with whoever works on a segment when it is
+  // dropped.
+  std::vector<std::shared_ptr<Segment>> segments;
 
   bool born() const { return id != 0; }
   Segment* open_segment() { return segments.empty() ? nullptr : segments.back().get(); }
@@ -84,17 +93,25 @@ class StreamTable final {
   // kCorrupt when the item contradicts the table; then nothing was changed.
   Status Apply(const format::CreateStreamItem& item);
   Status Apply(const format::RotateItem& item);
-  Status Apply(const format::SealedItem& item);
+  // `commit`: the number of the block that the item is in.
+  Status Apply(const format::SealedItem& item, std::uint64_t commit);
+  Status Apply(const format::TruncateBeforeItem& item, std::uint64_t commit);
   // Moves the segment's end and counters over the frame. The bytes are the caller's concern.
   Status Apply(const format::FrameItem& item, std::uint64_t time_us, std::uint64_t last_lsn);
 
   // For reading a damaged log: passes over what lies between the segment's end and this frame.
   void SkipTo(const format::FrameItem& item);
 
+  // Dropped segments whose files may still be there, in the order of dropping.
+  std::vector<format::CatalogDropped>& dropped() { return dropped_; }
+
   void Load(const format::Catalog& catalog);
   void Store(format::Catalog* catalog) const;
 
  private:
+  void DropTruncated(Stream* stream, std::uint64_t commit);
+
+  std::vector<format::CatalogDropped> dropped_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::unordered_map<std::string, StreamHandle> by_key_;
   std::unordered_map<std::uint64_t, StreamHandle> by_id_;

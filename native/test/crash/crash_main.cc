@@ -7,6 +7,7 @@
 
 #include "test/crash/damage.h"
 #include "test/crash/enumeration.h"
+#include "test/crash/truncation.h"
 
 namespace seglog::crash {
 namespace {
@@ -17,7 +18,8 @@ struct Arguments {
   std::uint64_t images_per_point = 12;
   std::uint64_t flip_stride = 7;  // one bit in so many
   std::uint64_t damaged_logs = 100;
-  const char* phase = "all";  // or "crash", "damage"
+  std::uint64_t truncating_runs = 20;
+  const char* phase = "all";  // or "crash", "damage", "truncation"
 };
 
 Arguments Parse(int count, char** values) {
@@ -28,6 +30,7 @@ Arguments Parse(int count, char** values) {
     if (std::strcmp(values[i], "--seed") == 0) arguments.seed = number;
     if (std::strcmp(values[i], "--flip-stride") == 0) arguments.flip_stride = number;
     if (std::strcmp(values[i], "--damaged-logs") == 0) arguments.damaged_logs = number;
+    if (std::strcmp(values[i], "--truncating-runs") == 0) arguments.truncating_runs = number;
     if (std::strcmp(values[i], "--phase") == 0) arguments.phase = values[i + 1];
     if (std::strcmp(values[i], "--images-per-point") == 0) arguments.images_per_point = number;
   }
@@ -96,17 +99,45 @@ std::optional<Failure> RunDamage(const Arguments& arguments, Totals* totals, Dam
   return std::nullopt;
 }
 
+void Print(const TruncationTotals& truncation) {
+  std::printf(
+      "truncating: %llu runs, %llu crash points, %llu images, %llu truncations, %llu segment "
+      "files used again\n",
+      static_cast<unsigned long long>(truncation.runs),
+      static_cast<unsigned long long>(truncation.crash_points),
+      static_cast<unsigned long long>(truncation.images),
+      static_cast<unsigned long long>(truncation.truncations),
+      static_cast<unsigned long long>(truncation.segments_recycled));
+}
+
+std::optional<Failure> RunTruncation(const Arguments& arguments, Totals* totals,
+                                     TruncationTotals* truncation) {
+  TruncationPhase phase(totals, truncation);
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.truncating_runs;
+       ++seed) {
+    const auto metadata =
+        seed % 2 == 0 ? test::MetadataModel::kOrderedJournal : test::MetadataModel::kStrictPosix;
+    if (auto failure = phase.Run(seed, metadata, 6)) return failure;
+  }
+  return std::nullopt;
+}
+
 int Main(const Arguments& arguments) {
   Totals totals;
   DamageTotals damage;
+  TruncationTotals truncation;
   const bool all = std::strcmp(arguments.phase, "all") == 0;
   std::optional<Failure> failure;
   if (all || std::strcmp(arguments.phase, "crash") == 0) failure = RunCrashes(arguments, &totals);
   if (!failure.has_value() && (all || std::strcmp(arguments.phase, "damage") == 0)) {
     failure = RunDamage(arguments, &totals, &damage);
   }
+  if (!failure.has_value() && (all || std::strcmp(arguments.phase, "truncation") == 0)) {
+    failure = RunTruncation(arguments, &totals, &truncation);
+  }
   Print(totals);
   Print(damage);
+  Print(truncation);
   if (!failure.has_value()) {
     std::printf("0 violations\n");
     return 0;

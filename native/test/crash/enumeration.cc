@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "test/crash/enumeration.h"
 
+#include "test/crash/image_checks.h"
+
 namespace seglog::crash {
 namespace {
 
@@ -96,6 +98,7 @@ std::optional<Failure> Enumeration::CheckImage(const Context& context, const tes
     if (auto violation = ReadEverything(&life.engine(), false, &found))
       return Fail(where, *violation);
     if (auto violation = model.Check(found, report, killed_only)) return Fail(where, *violation);
+    if (auto violation = CheckSealed(&life.engine())) return Fail(where, *violation);
     calls = disk->calls();
   }
   // Opened again, from what recovery made durable and nothing else.
@@ -114,12 +117,63 @@ std::optional<Failure> Enumeration::CheckImage(const Context& context, const tes
     return Fail(where, {Invariant::kReopensTheSame, "the second open differs"});
   after.Accept(found);
   if (auto violation = life.AppendOne()) return Fail(where, *violation);
-  if (depth >= 2) return std::nullopt;
   const std::uint64_t dice = totals_->images % 16;
+  if (dice % 4 == 1) {
+    if (auto failure = CheckOtherSnapshot(context, image, model, found)) return failure;
+  }
+  if (dice % 4 == 2) {
+    if (auto violation = CheckAppendIsKept(context, *again, model, &life)) return Fail(where, *violation);
+  }
   if (dice < 4 && depth == 0) {
     if (auto failure = CrashInsideRecovery(context, image, model, calls)) return failure;
   }
-  if (dice == 5) return LiveOn(context, image, found, model);
+  if (dice == 5 && depth < 2) return LiveOn(context, image, found, model);
+  return std::nullopt;
+}
+
+// An acknowledged append behind a recovered end survives the next power cut.
+std::optional<Violation> Enumeration::CheckAppendIsKept(const Context& context,
+                                                        const test::SimulatedDisk& disk,
+                                                        const Model& model, Life* life) {
+  ++totals_->appends_kept;
+  FoundLog expected;
+  if (auto violation = ReadEverything(&life->engine(), false, &expected)) return violation;
+  const auto next = test::SimulatedDisk::FromImage(disk.DurableImage(), DiskOptionsOf(context));
+  Model unused = model;
+  Life reopened(next.get(), *context.workload, context.seed + 29, &unused);
+  log::RecoveryReport report;
+  const Status opened = reopened.Open(&report);
+  ++totals_->recoveries;
+  Count(report);
+  if (!opened.ok()) return Violation{Invariant::kNoFalseAlarm, "third open: " + opened.ToString()};
+  FoundLog found;
+  if (auto violation = ReadEverything(&reopened.engine(), false, &found)) return violation;
+  if (found == expected) return std::nullopt;
+  return Violation{Invariant::kAckedPresent, "an append after recovery is lost"};
+}
+
+// With the newest snapshot damaged the other one opens the log, and finds the same.
+std::optional<Failure> Enumeration::CheckOtherSnapshot(const Context& context,
+                                                       const test::DiskImage& image,
+                                                       const Model& model, const FoundLog& found) {
+  const std::optional<test::DiskImage> damaged = DamageNewestSnapshot(image);
+  if (!damaged.has_value()) return std::nullopt;
+  ++totals_->other_snapshots;
+  const auto fail = [&](const std::string& what) {
+    return Fail(context.where + " image [" + image.note() + "] newest catalogue damaged",
+                {Invariant::kEitherSnapshotOpens, what});
+  };
+  const auto disk = test::SimulatedDisk::FromImage(*damaged, DiskOptionsOf(context));
+  Model unused = model;
+  Life life(disk.get(), *context.workload, context.seed + 31, &unused);
+  log::RecoveryReport report;
+  const Status opened = life.Open(&report);
+  ++totals_->recoveries;
+  Count(report);
+  if (!opened.ok()) return fail(opened.ToString());
+  FoundLog by_other;
+  if (auto violation = ReadEverything(&life.engine(), false, &by_other)) return fail(violation->what);
+  if (by_other != found) return fail("the other catalogue finds another log");
   return std::nullopt;
 }
 

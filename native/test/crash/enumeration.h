@@ -21,6 +21,8 @@ struct Totals {
   std::uint64_t recoveries = 0;
   std::uint64_t recoveries_inside = 0;  // of disks that a crash inside recovery left
   std::uint64_t later_lives = 0;        // programs that went on after a recovery, and crashed
+  std::uint64_t other_snapshots = 0;    // recoveries with the newest catalogue damaged
+  std::uint64_t appends_kept = 0;       // an append after recovery, looked for after one more cut
   std::array<std::uint64_t, static_cast<std::size_t>(log::RecoveryRow::kCount)> rows{};
   std::array<std::uint64_t, 5> statuses{};
 };
@@ -38,7 +40,7 @@ class Enumeration final {
   std::optional<Failure> Run(const Workload& workload, std::uint64_t seed,
                              test::MetadataModel metadata, std::size_t images_per_point);
 
- private:
+  // What a check needs to know of where it stands.
   struct Context {
     const Workload* workload;
     std::uint64_t seed;
@@ -47,18 +49,28 @@ class Enumeration final {
     std::string where;
   };
 
-  std::optional<Failure> CrashAt(const Context& context, std::uint64_t call,
-                                 test::CutEffect effect);
+  // Looks at the disks that a crash now, or the one that was, may leave; `depth` 0 also crashes
+  // recoveries of them and lets programs go on. `power_was_cut` some time since the model began.
   std::optional<Failure> CheckImages(const Context& context, const test::SimulatedDisk& disk,
                                      const Model& model, bool power_was_cut, int depth);
+  test::DiskOptions DiskOptionsOf(const Context& context) const;
+  Totals* totals() { return totals_; }
+  void Count(const log::RecoveryReport& report);
+
+ private:
+  std::optional<Failure> CrashAt(const Context& context, std::uint64_t call,
+                                 test::CutEffect effect);
   std::optional<Failure> CheckImage(const Context& context, const test::DiskImage& image,
                                     const Model& model, bool killed_only, int depth);
   std::optional<Failure> CrashInsideRecovery(const Context& context, const test::DiskImage& image,
                                              const Model& model, std::uint64_t calls);
   std::optional<Failure> LiveOn(const Context& context, const test::DiskImage& image,
                                 const FoundLog& found, const Model& model);
-  test::DiskOptions DiskOptionsOf(const Context& context) const;
-  void Count(const log::RecoveryReport& report);
+  std::optional<Violation> CheckAppendIsKept(const Context& context,
+                                             const test::SimulatedDisk& disk, const Model& model,
+                                             Life* life);
+  std::optional<Failure> CheckOtherSnapshot(const Context& context, const test::DiskImage& image,
+                                            const Model& model, const FoundLog& found);
 
   Totals* const totals_;
 };

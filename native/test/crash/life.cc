@@ -98,9 +98,24 @@ std::optional<Violation> Life::Run() {
     } else if (auto violation = StepSomething()) {
       return violation;
     }
+    if (wrong_answer_.has_value()) return wrong_answer_;
   }
   if (disk_->crashed()) return std::nullopt;
   return CheckNow();
+}
+
+std::optional<Violation> Life::RunUntil(std::uint32_t submitted) {
+  while (!disk_->crashed() && (submitted_ < submitted || model_->waiting() > 0)) {
+    if (submitted_ < submitted && Percent(30)) {
+      SubmitOne();
+    } else if (auto violation = StepSomething()) {
+      return violation;
+    }
+    if (wrong_answer_.has_value()) return wrong_answer_;
+    if (submitted_ >= submitted && idle_steps_ > 1000) break;
+  }
+  idle_steps_ = 0;
+  return disk_->crashed() ? std::nullopt : CheckNow();
 }
 
 bool Life::Done() {
@@ -120,13 +135,15 @@ bool Life::Done() {
 void Life::SubmitOne() {
   ++submitted_;
   if (Percent(workload_.percent_sync)) {
-    Submitted& sync = model_->Submit({.token = ++token_, .is_sync = true, .records = {}});
+    Submitted& sync = model_->Submit(
+        {.token = ++token_, .after_failure = log_failed(), .is_sync = true, .records = {}});
     log::Request request;
     request.kind = log::Request::Kind::kSync;
     request.token = sync.token;
     engine_->state().inbox.Submit(std::move(request));
   } else if (Percent(workload_.percent_seal)) {
-    Submitted& seal = model_->Submit({.token = ++token_, .is_sync = true, .records = {}});
+    Submitted& seal = model_->Submit(
+        {.token = ++token_, .after_failure = log_failed(), .is_sync = true, .records = {}});
     log::Request request;
     request.kind = log::Request::Kind::kSeal;
     request.stream = engine_->HandleOf("key-" + std::to_string(Below(workload_.keys)));
@@ -138,7 +155,7 @@ void Life::SubmitOne() {
 }
 
 void Life::SubmitAppend() {
-  Submitted request{.token = ++token_, .records = {}};
+  Submitted request{.token = ++token_, .after_failure = log_failed(), .records = {}};
   const std::uint64_t dice = Below(100);
   if (dice < workload_.percent_os) {
     request.durability = log::Durability::kOs;
@@ -180,7 +197,9 @@ std::optional<Violation> Life::StepSomething() {
     return std::nullopt;
   }
   const bool committer = Percent(60);
+  const std::uint64_t faults = disk_->faults_met();
   outcome = committer ? engine_->committer().Step() : engine_->destager().Step();
+  if (committer && disk_->faults_met() > faults) committer_failed_ = true;
   TakeAnswers();
   idle_steps_ = outcome == log::StepOutcome::kProgress ? 0 : idle_steps_ + 1;
   if ((idle_steps_ > 3000 || ++steps_ > 100'000) && !disk_->crashed()) {
@@ -197,10 +216,47 @@ void Life::TakeAnswers() {
     if (answer.token == close_token_) {
       close_answered_ = true;
       model_->set_closed(answer.status.ok());
+      JudgeAnswer(answer, nullptr);
     } else {
-      model_->Answer(answer);
+      JudgeAnswer(answer, model_->Answer(answer));
     }
   }
+}
+
+// Whether the answer is one that may be given in this state of the log.
+void Life::JudgeAnswer(const log::Completion& answer, const Submitted* request) {
+  const auto wrong = [this](Invariant invariant, std::string what) {
+    if (!wrong_answer_.has_value()) wrong_answer_ = Violation{invariant, std::move(what)};
+  };
+  if (answer.status.ok()) {
+    const bool after_failure = request != nullptr && request->after_failure;
+    if (committer_failed_ || after_failure) {
+      wrong(Invariant::kStopsOnFailure, "acknowledged after a write or sync had failed");
+    }
+    return;
+  }
+  const Code code = answer.status.code();
+  if (code == Code::kNoSpace) {
+    if (!disk_is_full_) wrong(Invariant::kFullDiskPasses, "refused for want of space that is there");
+  } else if (code != Code::kFailed || !log_failed()) {
+    wrong(Invariant::kRunsOn, "refused with " + answer.status.ToString());
+  }
+}
+
+// The log has met a failed write or sync: it takes nothing more, says why, and goes on reading.
+std::optional<Violation> Life::CheckStopped() {
+  const auto violated = [](const char* what) {
+    return Violation{Invariant::kStopsOnFailure, what};
+  };
+  if (!log_failed()) return violated("the log goes on after a write or sync has failed");
+  if (engine_->state().failure.code() != Code::kFailed) return violated("not with the code FAILED");
+  if (engine_->state().failure.error_number() == 0) return violated("the cause has no errno");
+  if (model_->waiting() > 0) return violated("a waiter is not answered");
+  const log::AppendInput input{.stream = engine_->HandleOf("key-0"), .data = AsBytes("too late")};
+  const Status taken =
+      engine_->state().inbox.SubmitAppend({&input, 1}, log::Durability::kNone, ++token_);
+  if (taken.code() != Code::kFailed) return violated("an append is taken after the failure");
+  return CheckNow();
 }
 
 std::optional<Violation> Life::CheckNow() {
@@ -230,8 +286,7 @@ std::optional<Violation> Life::AppendOne() {
   request.records.push_back(MakeRecord());
   const Submitted::Record record = request.records.front();
   const log::StreamHandle handle = engine_->HandleOf(record.key);
-  const Result<log::StreamInfo> before = engine_->Describe(handle);
-  const std::uint64_t expected = before.ok() ? before->next_sequence : 1;
+  const std::uint64_t expected = model_->AcknowledgedRecords(record.key) + 1;
   const log::AppendInput input{
       .stream = handle, .user_headers = AsBytes(record.headers), .data = AsBytes(record.payload)};
   const Status taken =
@@ -257,7 +312,7 @@ std::optional<Violation> Life::AppendOne() {
   if (submitted.records.front().sequence != expected) {
     return Violation{Invariant::kNumbersNotReused, "sequences do not go on where they ended"};
   }
-  return std::nullopt;
+  return CheckNow();
 }
 
 }  // namespace seglog::crash

@@ -42,8 +42,15 @@ class Life final {
   Status Open(log::RecoveryReport* report);
   // Submits and steps until everything is answered (and closed), the power is cut, or a violation.
   std::optional<Violation> Run();
-  // Appends a record that is durable, with nothing else going on, and checks its numbers.
+  // The same up to so many submissions, without closing; also ends when nothing moves any more.
+  std::optional<Violation> RunUntil(std::uint32_t submitted);
+  // Appends a record that is durable, with nothing else going on; checks its numbers, and that it
+  // can be read.
   std::optional<Violation> AppendOne();
+  // What happens while the log has stopped for writing, or the disk is full, from now on.
+  void ExpectFullDisk(bool full) { disk_is_full_ = full; }
+  std::optional<Violation> CheckStopped();
+  bool log_failed() const { return !engine_->state().failure.ok(); }
 
   // Lets the log finish what it has to do: destage, seal, write its mark.
   void Settle();
@@ -60,6 +67,7 @@ class Life final {
   std::optional<Violation> CheckNow();
   bool Done();
   void TakeAnswers();
+  void JudgeAnswer(const log::Completion& answer, const Submitted* request);
 
   test::SimulatedDisk* const disk_;
   const Workload& workload_;
@@ -75,6 +83,9 @@ class Life final {
   std::uint64_t steps_ = 0;
   log::Token close_token_ = 0;
   bool close_answered_ = false;
+  bool committer_failed_ = false;  // one of its calls met a fault
+  bool disk_is_full_ = false;
+  std::optional<Violation> wrong_answer_;
 };
 
 }  // namespace seglog::crash

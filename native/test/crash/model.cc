@@ -43,16 +43,26 @@ const char* InvariantName(Invariant invariant) {
       return "DAMAGE_IS_FOUND";
     case Invariant::kRunsOn:
       return "RUNS_ON";
+    case Invariant::kHiddenUntilDurable:
+      return "HIDDEN_UNTIL_DURABLE";
+    case Invariant::kEitherSnapshotOpens:
+      return "EITHER_SNAPSHOT_OPENS";
+    case Invariant::kSealedIsWhole:
+      return "SEALED_IS_WHOLE";
+    case Invariant::kStopsOnFailure:
+      return "STOPS_ON_FAILURE";
+    case Invariant::kFullDiskPasses:
+      return "FULL_DISK_PASSES";
   }
   return "?";
 }
 
-void Model::Answer(const log::Completion& completion) {
+const Submitted* Model::Answer(const log::Completion& completion) {
   for (auto request = requests_.rbegin(); request != requests_.rend(); ++request) {
     if (request->token != completion.token) continue;
     if (!completion.status.ok()) {
       request->state = Submitted::State::kRefused;
-      return;
+      return &*request;
     }
     request->state = Submitted::State::kAcknowledged;
     for (std::size_t i = 0; i < request->records.size(); ++i) {
@@ -60,8 +70,18 @@ void Model::Answer(const log::Completion& completion) {
       request->records[i].sequence = completion.sequences[i];
       Shown(request->records[i].lsn);
     }
-    return;
+    return &*request;
   }
+  return nullptr;
+}
+
+std::uint64_t Model::AcknowledgedRecords(const std::string& key) const {
+  std::uint64_t count = 0;
+  for (const Submitted& request : requests_) {
+    if (request.state != Submitted::State::kAcknowledged) continue;
+    for (const auto& record : request.records) count += record.key == key ? 1 : 0;
+  }
+  return count;
 }
 
 std::uint64_t Model::waiting() const {
@@ -94,6 +114,7 @@ std::optional<Violation> Model::CheckStreams(
   std::set<std::string> known;
   std::set<std::uint64_t> lsns;
   for (const Submitted& request : requests_) {
+    if (request.state == Submitted::State::kLost) continue;  // Gone for good: it must not come back.
     for (const auto& record : request.records) known.insert(record.key + '\0' + record.payload);
   }
   for (const auto& [key, records] : found) {
@@ -216,16 +237,31 @@ void Model::Accept(const FoundLog& found) {
 std::optional<Violation> Model::CheckLive(const FoundLog& found) const {
   std::map<std::string, std::uint64_t> positions;
   if (auto violation = CheckStreams(found, &positions)) return violation;
+  std::set<std::string> there;
+  for (const auto& [key, records] : found) {
+    for (const FoundRecord& record : records) there.insert(key + '\0' + record.payload);
+  }
+  bool refused = false;
   // Read your writes: what was acknowledged is visible, in any mode.
   for (const Submitted& request : requests_) {
-    if (request.state != Submitted::State::kAcknowledged) continue;
+    if (request.state == Submitted::State::kLost) continue;
+    if (request.state != Submitted::State::kAcknowledged) {
+      refused = refused || request.state == Submitted::State::kRefused;
+      if (request.durability != log::Durability::kSync) continue;
+      for (const auto& record : request.records) {
+        if (!there.contains(record.key + '\0' + record.payload)) continue;
+        return Violated(Invariant::kHiddenUntilDurable, Name(record) + " is not durable, but visible");
+      }
+      continue;
+    }
     for (const auto& record : request.records) {
       const auto stream = found.find(record.key);
       const bool visible = stream != found.end() && stream->second.size() >= record.sequence &&
                            stream->second[record.sequence - 1].payload == record.payload;
       if (visible) continue;
       // A weaker append behind a record that still waits for its sync stays hidden with it.
-      if (request.durability != log::Durability::kSync && waiting() > 0) continue;
+      const bool may_be_hidden = refused || waiting() > 0;
+      if (request.durability != log::Durability::kSync && may_be_hidden) continue;
       return Violated(Invariant::kAckedPresent,
                       Name(record) + " was acknowledged and is not visible");
     }

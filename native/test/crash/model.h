@@ -28,6 +28,11 @@ enum class Invariant : std::uint8_t {
   kReportIsRight,     // status and ranges of log.recovery
   kDamageIsFound,     // damage to acknowledged data is an error, never a wrong or missing record
   kRunsOn,            // no answer is left out, nothing stops without a failure
+  kHiddenUntilDurable,   // a reader sees no record that a failed sync could still take back
+  kEitherSnapshotOpens,  // with the newest catalogue damaged, the other one opens the same log
+  kSealedIsWhole,        // a segment that the catalogue calls sealed has a sound footer and content
+  kStopsOnFailure,       // after a failed write or sync nothing is acknowledged, and reads go on
+  kFullDiskPasses,       // a full disk refuses what does not fit, loses nothing, and then goes on
 };
 const char* InvariantName(Invariant invariant);
 
@@ -47,7 +52,10 @@ struct Submitted {
   };
   log::Token token = 0;
   log::Durability durability = log::Durability::kSync;
+  bool after_failure = false;  // submitted when the log had stopped for writing
   bool is_sync = false;  // sync(): asks that everything before it be durable
+  std::string truncated_key = {};  // truncateBefore, where not empty
+  std::uint64_t truncated_before = 0;
   State state = State::kWaiting;
   std::vector<Record> records;
 };
@@ -66,7 +74,8 @@ using FoundLog = std::map<std::string, std::vector<FoundRecord>>;
 class Model {
  public:
   Submitted& Submit(Submitted request) { return requests_.emplace_back(std::move(request)); }
-  void Answer(const log::Completion& completion);
+  // Returns the request that was answered, null where there is none.
+  const Submitted* Answer(const log::Completion& completion);
   // A record's LSN was seen by a reader.
   void Shown(std::uint64_t lsn) { highest_lsn_told_ = std::max(highest_lsn_told_, lsn); }
 
@@ -80,6 +89,8 @@ class Model {
 
   std::uint64_t highest_lsn_told() const { return highest_lsn_told_; }
   std::uint64_t waiting() const;
+  // Of one key.
+  std::uint64_t AcknowledgedRecords(const std::string& key) const;
   bool closed_properly() const { return closed_; }
   void set_closed(bool closed) { closed_ = closed; }
   std::uint64_t NextPayloadNumber() { return ++payloads_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "test/support/engine_harness.h"
 
+#include "format/key_name.h"
 #include "log/catalog_store.h"
 
 namespace seglog::test {
@@ -189,6 +190,10 @@ std::vector<std::string> Payloads(std::size_t count, std::size_t bytes) {
     payloads.push_back(std::move(payload));
   }
   return payloads;
+}
+
+std::string SegmentPathOf(const std::string& key, const format::CatalogSegment& row) {
+  return format::StreamDirectory(key) + "/" + format::SegmentFileName(row.first_sequence, row.id);
 }
 
 format::JournalHeader JournalHeaderIn(const DiskImage& image, const std::string& path) {

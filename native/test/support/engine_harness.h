@@ -101,6 +101,9 @@ class EngineHarness final {
 // `count` strings of `bytes` bytes, each different.
 std::vector<std::string> Payloads(std::size_t count, std::size_t bytes);
 
+// Where docs/format.md says that the segment's file lies.
+std::string SegmentPathOf(const std::string& key, const format::CatalogSegment& row);
+
 // A block of a journal file that is valid as a whole.
 struct StoredBlock {
   std::uint64_t offset = 0;

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: MIT
+// What readers get: across segments, files and memory, and around damage.
+#include "log/reader.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <numeric>
+
+#include "format/frame.h"
+#include "test/support/engine_harness.h"
+
+namespace seglog::log {
+namespace {
+
+using test::BusyOptions;
+using test::DiskImage;
+using test::EngineHarness;
+using test::Found;
+using test::Payloads;
+using test::QuietOptions;
+using test::SimulatedDisk;
+using Strings = std::vector<std::string>;
+using Numbers = std::vector<std::uint64_t>;
+
+Numbers Sequence(std::uint64_t first, std::uint64_t last) {
+  Numbers numbers(last + 1 - first);
+  std::iota(numbers.begin(), numbers.end(), first);
+  return numbers;
+}
+
+Strings From(const Strings& all, std::uint64_t first, std::uint64_t last) {
+  return Strings(all.begin() + static_cast<std::ptrdiff_t>(first - 1),
+                 all.begin() + static_cast<std::ptrdiff_t>(last));
+}
+
+// A log at rest on a disk image: what it holds, and where its segments lie.
+struct RestingLog {
+  DiskImage image;
+  Strings data;  // of "orders"
+  std::vector<format::CatalogSegment> rows;
+  std::string PathOf(std::size_t index) const {
+    return test::SegmentPathOf("orders", rows.at(index));
+  }
+};
+
+// Appends one record a commit; after each of `seal_after` records the segment is sealed.
+RestingLog MakeLog(const Options& options, std::size_t count, std::size_t bytes,
+                   const Numbers& seal_after = {}) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk, options);
+  EXPECT_TRUE(log.Open().ok());
+  RestingLog resting;
+  resting.data = Payloads(count, bytes);
+  for (std::size_t i = 0; i < count; ++i) {
+    EXPECT_TRUE(log.Append("orders", resting.data[i]).status.ok());
+    for (const std::uint64_t after : seal_after) {
+      if (after != i + 1) continue;
+      EXPECT_TRUE(log.Await(log.Seal("orders")).status.ok());
+    }
+  }
+  log.Settle();
+  // Once a snapshot says what the files hold, opening no longer takes it from the journal.
+  EXPECT_TRUE(log.Close().ok());
+  resting.image = disk.CurrentImage();
+  for (const auto& segment : log.state().table.at(log.engine().HandleOf("orders")).segments) {
+    resting.rows.push_back(segment->row);
+  }
+  return resting;
+}
+
+// Where in its segment the frame with this sequence lies, when each frame holds one record.
+std::uint64_t FrameOffset(const RestingLog& resting, std::size_t segment, std::uint64_t sequence) {
+  const std::vector<std::byte> bytes = resting.image.ReadFile(resting.PathOf(segment));
+  std::uint64_t offset = format::kSegmentDataOffset;
+  while (true) {
+    const auto header = format::DecodeFrameHeader(ByteSpan(bytes).subspan(offset));
+    SEGLOG_ASSERT(header.ok());
+    if (header.value().first_sequence == sequence && !header.value().filler()) return offset;
+    offset += header.value().total_bytes();
+  }
+}
+
+// An image, opened.
+struct Opened {
+  explicit Opened(const DiskImage& image, const Options& options = QuietOptions())
+      : disk(SimulatedDisk::FromImage(image)), log(disk.get(), options) {
+    const Status status = log.Open();
+    EXPECT_TRUE(status.ok()) << status.ToString();
+  }
+  std::unique_ptr<SimulatedDisk> disk;
+  EngineHarness log;
+};
+
+// Sealed segments, a segment that has ended, an open one with a part in its file.
+RestingLog BusyLog() { return MakeLog(BusyOptions(), 150, 1000); }
+
+TEST(ReaderTest, AllSegmentsAreReadInOrderWhateverTheirState) {
+  const RestingLog resting = BusyLog();
+  ASSERT_GE(resting.rows.size(), 4u);
+  ASSERT_EQ(resting.rows.front().state, format::SegmentState::kSealed);
+  ASSERT_EQ(resting.rows.back().state, format::SegmentState::kOpen);
+  Opened opened(resting.image, BusyOptions());
+  const Found found = opened.log.Read("orders");
+  EXPECT_TRUE(found.status.ok()) << found.status.ToString();
+  EXPECT_EQ(found.data, resting.data);
+  EXPECT_EQ(found.sequences, Sequence(1, 150));
+  EXPECT_EQ(found.lsns, Sequence(1, 150));
+  EXPECT_TRUE(found.damage.empty());
+}
+
+TEST(ReaderTest, ARangeOfSequencesIsReadFromAnywhereToAnywhere) {
+  const RestingLog resting = BusyLog();
+  Opened opened(resting.image, BusyOptions());
+  for (std::uint64_t first = 1; first <= 150; first += 7) {
+    for (const std::uint64_t count : {1, 2, 40, 150}) {
+      const std::uint64_t last = std::min<std::uint64_t>(150, first + count - 1);
+      const Found found = opened.log.Read("orders", {.from_sequence = first, .to_sequence = last});
+      ASSERT_TRUE(found.status.ok()) << found.status.ToString();
+      ASSERT_EQ(found.sequences, Sequence(first, last));
+      ASSERT_EQ(found.data, From(resting.data, first, last));
+    }
+  }
+}
+
+TEST(ReaderTest, NothingIsReadBehindTheEndOrOfAStreamThatDoesNotExist) {
+  const RestingLog resting = BusyLog();
+  Opened opened(resting.image, BusyOptions());
+  for (const std::uint64_t from : {std::uint64_t{151}, std::uint64_t{1} << 60}) {
+    ReadResult result;
+    opened.log.engine().reader().Read(
+        {.stream = opened.log.engine().HandleOf("orders"), .from_sequence = from}, &result);
+    EXPECT_TRUE(result.status.ok());
+    EXPECT_TRUE(result.at_end);
+    EXPECT_TRUE(result.records.empty());
+    EXPECT_EQ(result.next_sequence, from);
+  }
+  EXPECT_EQ(opened.log.Data("nobody"), Strings{});
+}
+
+TEST(ReaderTest, ReadingFromAnLsnLeavesOutWhatIsBelowIt) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk, BusyOptions());
+  ASSERT_TRUE(log.Open().ok());
+  for (const std::string& data : Payloads(60, 1000)) {
+    ASSERT_TRUE(log.Append("orders", data).status.ok());
+    ASSERT_TRUE(log.Append("other", "x").status.ok());
+  }
+  log.Settle();
+  for (std::uint64_t lsn = 1; lsn <= 119; lsn += 3) {
+    const Found found = log.Read("orders", {.from_lsn = lsn});
+    ASSERT_TRUE(found.status.ok()) << found.status.ToString();
+    ASSERT_FALSE(found.lsns.empty());
+    EXPECT_EQ(found.lsns.front(), lsn % 2 == 1 ? lsn : lsn + 1);
+    EXPECT_EQ(found.sequences.front(), lsn / 2 + 1);
+    EXPECT_EQ(found.sequences.back(), 60u);
+  }
+  EXPECT_EQ(log.Read("orders", {.from_lsn = 120}).data, Strings{});
+}
+
+TEST(ReaderTest, SmallRequestsReturnAtLeastOneRecordAndMissNone) {
+  const RestingLog resting = BusyLog();
+  Opened opened(resting.image, BusyOptions());
+  for (const std::size_t bytes : {1, 100, 70'000}) {
+    const Found found = opened.log.Read("orders", {.bytes_max = bytes});
+    EXPECT_EQ(found.data, resting.data);
+  }
+}
+
+TEST(ReaderTest, AFrameLargerThanAWindowIsReadWholeFromMemoryAndFromItsFile) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk);
+  ASSERT_TRUE(log.Open().ok());
+  const Strings payloads = Payloads(5, 300'000);
+  for (const std::string& data : payloads) ASSERT_TRUE(log.Append("orders", data).status.ok());
+  EXPECT_EQ(log.Read("orders", {.bytes_max = 1}).data, payloads);
+  ASSERT_TRUE(log.Await(log.Seal("orders")).status.ok());
+  log.Settle();
+  EXPECT_EQ(log.engine().GetStats().pending_bytes, 0u);
+  EXPECT_EQ(log.Read("orders", {.bytes_max = 1}).data, payloads);
+  EXPECT_EQ(log.Read("orders", {.from_sequence = 4}).data, From(payloads, 4, 5));
+}
+
+TEST(ReaderTest, AFrameThatIsPartlyInItsFileAndPartlyInMemoryIsReadWhole) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk, BusyOptions());
+  ASSERT_TRUE(log.Open().ok());
+  Strings expected;
+  std::uint64_t straddled = 0;
+  for (const std::string& data : Payloads(60, 900)) {
+    ASSERT_TRUE(log.Append("orders", data).status.ok());
+    expected.push_back(data);
+    log.RunAll();
+    const format::CatalogSegment& row =
+        log.state().table.at(log.engine().HandleOf("orders")).open_segment()->row;
+    // Frames of 976 bytes begin on a page once in a while only.
+    const std::uint64_t into_data = row.destaged - format::kSegmentDataOffset;
+    if (row.destaged > format::kSegmentDataOffset && into_data % 976 != 0) ++straddled;
+    ASSERT_EQ(log.Data("orders"), expected);
+  }
+  EXPECT_GT(straddled, 20u);
+}
+
+TEST(ReaderTest, ARecordInManyOfOneFrameIsFoundByItsSequence) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk);
+  ASSERT_TRUE(log.Open().ok());
+  std::vector<test::KeyedData> batch;
+  for (int i = 0; i < 100; ++i) {
+    batch.push_back({"orders", std::to_string(i)});
+    if (i % 3 == 0) batch.push_back({"other", "x"});  // LSNs with gaps.
+  }
+  const Completion answer = log.Await(log.SubmitBatch(batch));
+  ASSERT_TRUE(answer.status.ok());
+  for (std::uint64_t sequence = 1; sequence <= 100; ++sequence) {
+    const Found found = log.Read("orders", {.from_sequence = sequence, .to_sequence = sequence});
+    ASSERT_EQ(found.data, Strings{std::to_string(sequence - 1)});
+    ASSERT_EQ(found.lsns.front(), 1 + (sequence - 1) + (sequence + 1) / 3);
+  }
+}
+
+TEST(ReaderTest, UserHeadersAndKindComeBackAsWritten) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk);
+  ASSERT_TRUE(log.Open().ok());
+  const std::vector<AppendInput> inputs{
+      {.stream = log.engine().HandleOf("orders"),
+       .kind = format::RecordKind::kCheckpoint,
+       .user_headers = AsBytes("headers"),
+       .data = AsBytes("data")},
+      {.stream = log.engine().HandleOf("orders"), .user_headers = {}, .data = {}}};
+  ASSERT_TRUE(log.state().inbox.SubmitAppend(inputs, Durability::kSync, 77).ok());
+  ASSERT_TRUE(log.Await(77).status.ok());
+  ReadResult result;
+  log.engine().reader().Read({.stream = log.engine().HandleOf("orders")}, &result);
+  ASSERT_EQ(result.records.size(), 2u);
+  const auto text = [&](std::uint32_t offset, std::uint32_t bytes) {
+    return std::string(reinterpret_cast<const char*>(result.bytes.get()) + offset, bytes);
+  };
+  const RecordColumns& first = result.records[0];
+  EXPECT_EQ(first.kind, format::RecordKind::kCheckpoint);
+  EXPECT_EQ(text(first.headers_offset, first.headers_bytes), "headers");
+  EXPECT_EQ(text(first.data_offset, first.data_bytes), "data");
+  EXPECT_EQ(first.time_us, test::SimulatedClock::kWallDefault);
+  EXPECT_EQ(result.records[1].headers_bytes, 0u);
+  EXPECT_EQ(result.records[1].data_bytes, 0u);
+}
+
+// One sealed segment of 100 frames, more than one index entry.
+RestingLog SealedLog() { return MakeLog(QuietOptions(), 100, 3000, {100}); }
+
+TEST(ReaderTest, TheFooterOfASealedSegmentLeadsPastWhatIsNotAskedFor) {
+  RestingLog resting = SealedLog();
+  ASSERT_EQ(resting.rows.front().state, format::SegmentState::kSealed);
+  resting.image.FlipBit(resting.PathOf(0), FrameOffset(resting, 0, 2) + 20, 1);
+  Opened opened(resting.image);
+  const Found found = opened.log.Read("orders", {.from_sequence = 90});
+  EXPECT_TRUE(found.status.ok()) << found.status.ToString();
+  EXPECT_EQ(found.data, From(resting.data, 90, 100));
+}
+
+TEST(ReaderTest, WithADamagedFooterTheSegmentIsWalkedFromItsStart) {
+  RestingLog resting = SealedLog();
+  for (const std::uint64_t at : {0, 12, 40, 160, 210}) {
+    DiskImage image = resting.image;
+    image.FlipBit(resting.PathOf(0), resting.rows.front().footer_offset + at, 4);
+    Opened opened(image);
+    const Found found = opened.log.Read("orders", {.from_sequence = 90});
+    EXPECT_TRUE(found.status.ok()) << found.status.ToString();
+    EXPECT_EQ(found.data, From(resting.data, 90, 100));
+    EXPECT_EQ(opened.log.Data("orders"), resting.data);
+  }
+  // The walk meets what the footer would have led past.
+  resting.image.FlipBit(resting.PathOf(0), resting.rows.front().footer_offset, 4);
+  resting.image.FlipBit(resting.PathOf(0), FrameOffset(resting, 0, 2) + 20, 1);
+  Opened opened(resting.image);
+  EXPECT_EQ(opened.log.Read("orders", {.from_sequence = 90}).status.code(), Code::kCorrupt);
+}
+
+TEST(ReaderTest, BeforeADamagedFrameTheRecordsAreReturnedAndThenItIsCorruptWithItsPlace) {
+  const RestingLog resting = SealedLog();
+  const std::uint64_t offset = FrameOffset(resting, 0, 50);
+  // In the frame's header, in its length, in the record's header and in its data.
+  for (const std::uint64_t at : {0, 20, 46, 64, 69, 1000}) {
+    DiskImage image = resting.image;
+    image.FlipBit(resting.PathOf(0), offset + at, 6);
+    Opened opened(image);
+    const Found found = opened.log.Read("orders");
+    EXPECT_EQ(found.data, From(resting.data, 1, 49)) << at;
+    EXPECT_EQ(found.status.code(), Code::kCorrupt);
+    EXPECT_EQ(found.status.path(), resting.PathOf(0));
+    ASSERT_EQ(found.damage.size(), 1u);
+    const Damage& damage = found.damage.front();
+    EXPECT_EQ(damage.file, resting.PathOf(0));
+    EXPECT_EQ(damage.key, "orders");
+    EXPECT_EQ(damage.offset,
+              at < format::kFrameHeaderBytes ? offset : offset + format::kFrameHeaderBytes);
+    EXPECT_EQ(damage.first_sequence, 50u);
+    EXPECT_EQ(damage.last_sequence, 50u);
+    EXPECT_FALSE(damage.what.empty());
+    // The same again, and what lies behind is still there.
+    EXPECT_EQ(opened.log.Read("orders", {.from_sequence = 50}).status.code(), Code::kCorrupt);
+    EXPECT_EQ(opened.log.Read("orders", {.from_sequence = 51}).status.code(),
+              at < format::kFrameHeaderBytes ? Code::kCorrupt : Code::kOk);
+  }
+}
+
+TEST(ReaderTest, SkippingDamageGoesOnBehindItAndReportsIt) {
+  const RestingLog resting = SealedLog();
+  Strings expected = From(resting.data, 1, 49);
+  const Strings rest = From(resting.data, 51, 100);
+  expected.insert(expected.end(), rest.begin(), rest.end());
+  for (const std::uint64_t at : {0, 20, 46, 64, 69, 1000}) {
+    DiskImage image = resting.image;
+    image.FlipBit(resting.PathOf(0), FrameOffset(resting, 0, 50) + at, 6);
+    Opened opened(image);
+    const Found found = opened.log.Read("orders", {.skip_corruption = true});
+    EXPECT_TRUE(found.status.ok()) << found.status.ToString();
+    EXPECT_EQ(found.data, expected) << at;
+    EXPECT_EQ(found.sequences[49], 51u);
+    EXPECT_EQ(found.lsns[49], 51u);
+    ASSERT_EQ(found.damage.size(), 1u);
+    EXPECT_EQ(found.damage.front().first_sequence, 50u);
+    EXPECT_EQ(found.damage.front().last_sequence, 50u);
+    EXPECT_GT(found.damage.front().bytes, 2900u);
+  }
+}
+
+TEST(ReaderTest, AFrameThatWasMovedToAnotherPlaceIsDamage) {
+  RestingLog resting = SealedLog();
+  const std::vector<std::byte> bytes = resting.image.ReadFile(resting.PathOf(0));
+  const std::uint64_t from = FrameOffset(resting, 0, 60);
+  const std::uint64_t to = FrameOffset(resting, 0, 50);
+  const std::uint64_t length = FrameOffset(resting, 0, 61) - from;
+  ASSERT_EQ(length, FrameOffset(resting, 0, 51) - to);
+  resting.image.Overwrite(resting.PathOf(0), to, ByteSpan(bytes).subspan(from, length));
+  Opened opened(resting.image);
+  const Found found = opened.log.Read("orders");
+  EXPECT_EQ(found.status.code(), Code::kCorrupt);
+  EXPECT_EQ(found.data, From(resting.data, 1, 49));
+}
+
+TEST(ReaderTest, AMissingSegmentFileIsCorruptAndTheOthersAreRead) {
+  RestingLog resting = MakeLog(QuietOptions(), 90, 1000, {30, 60});
+  ASSERT_EQ(resting.rows.size(), 3u);
+  resting.image.Remove(resting.PathOf(1));
+  Opened opened(resting.image);
+  const Found found = opened.log.Read("orders");
+  EXPECT_EQ(found.status.code(), Code::kCorrupt) << found.status.ToString();
+  EXPECT_EQ(found.data, From(resting.data, 1, 30));
+  const Found around = opened.log.Read("orders", {.skip_corruption = true});
+  EXPECT_TRUE(around.status.ok()) << around.status.ToString();
+  Strings expected = From(resting.data, 1, 30);
+  const Strings rest = From(resting.data, 61, 90);
+  expected.insert(expected.end(), rest.begin(), rest.end());
+  EXPECT_EQ(around.data, expected);
+  ASSERT_EQ(around.damage.size(), 1u);
+  EXPECT_EQ(around.damage.front().file, resting.PathOf(1));
+  EXPECT_EQ(around.damage.front().first_sequence, 31u);
+  EXPECT_EQ(around.damage.front().last_sequence, 60u);
+}
+
+TEST(ReaderTest, AShortenedSegmentFileIsReadAsFarAsItGoes) {
+  RestingLog resting = SealedLog();
+  resting.image.Resize(resting.PathOf(0), FrameOffset(resting, 0, 40) + 100);
+  Opened opened(resting.image);
+  const Found found = opened.log.Read("orders", {.bytes_max = 1});
+  EXPECT_EQ(found.status.code(), Code::kCorrupt);
+  EXPECT_EQ(found.damage.front().last_sequence, 100u);
+  EXPECT_EQ(found.data, From(resting.data, 1, 39));
+}
+
+TEST(ReaderTest, WhatIsInMemoryIsReadThoughTheFileIsMissing) {
+  RestingLog resting = MakeLog(BusyOptions(), 20, 1000);
+  ASSERT_EQ(resting.rows.size(), 1u);
+  ASSERT_GT(resting.rows.front().destaged, format::kSegmentDataOffset);
+  Opened before(resting.image, BusyOptions());
+  for (const std::string data : {"21", "22", "23"}) {
+    ASSERT_TRUE(before.log.Append("orders", data).status.ok());
+  }
+  DiskImage image = before.disk->DurableImage();
+  image.Remove(resting.PathOf(0));
+  Opened opened(image, BusyOptions());
+  const Found found = opened.log.Read("orders", {.skip_corruption = true});
+  EXPECT_TRUE(found.status.ok()) << found.status.ToString();
+  EXPECT_EQ(found.data, (Strings{"21", "22", "23"}));
+  EXPECT_EQ(found.sequences, Sequence(21, 23));
+  ASSERT_EQ(found.damage.size(), 1u);
+  EXPECT_EQ(found.damage.front().first_sequence, 1u);
+  EXPECT_EQ(found.damage.front().last_sequence, 20u);
+}
+
+TEST(ReaderTest, AnErrorOfTheSystemIsNeverTakenForDamageOrForTheEnd) {
+  const RestingLog resting = SealedLog();
+  Opened opened(resting.image);
+  for (const bool skip : {false, true}) {
+    opened.disk->Inject({.kind = test::FaultKind::kRead,
+                         .error_number = EIO,
+                         .sticky = true,
+                         .path_prefix = "streams/"});
+    const Found found = opened.log.Read("orders", {.skip_corruption = skip});
+    EXPECT_EQ(found.status.code(), Code::kIoError) << found.status.ToString();
+    EXPECT_EQ(found.status.error_number(), EIO);
+    EXPECT_TRUE(found.damage.empty());
+    opened.disk->ClearFaults();
+    EXPECT_EQ(opened.log.Data("orders"), resting.data);
+  }
+}
+
+}  // namespace
+}  // namespace seglog::log
