@@ -34,7 +34,8 @@ CatalogSegment Segment(std::uint64_t id, std::uint64_t first_sequence, SegmentSt
   return segment;
 }
 
-// Three streams: with a sealed, an ended and an open segment; with one; with none.
+// Three streams: with a sealed, an ended and an open segment; with one; with none. The first has
+// lost its oldest records. Two dropped segments.
 Catalog Sample() {
   Catalog catalog{.snapshot_number = 3,
                   .mark = 40,
@@ -49,6 +50,8 @@ Catalog Sample() {
       {.id = 1,
        .created_us = 7,
        .next_sequence = 31,
+       .first_sequence = 4,
+       .dropped_chain_sha256 = hash::Sha256Of(AsBytes("chain")),
        .key = "orders",
        .segments = {Segment(100, 1, SegmentState::kSealed), Segment(101, 11, SegmentState::kEnded),
                     Segment(102, 21, SegmentState::kOpen)}});
@@ -58,6 +61,9 @@ Catalog Sample() {
                              .key = std::string(kKeyBytesMax, '\xF0'),
                              .segments = {Segment(103, 1, SegmentState::kOpen)}});
   catalog.streams.push_back({.id = 3, .created_us = 9, .next_sequence = 1, .key = "12345678"});
+  catalog.dropped = {
+      {.segment_id = 90, .commit = 33, .file_bytes = 12'288, .path = "streams/00/a/1"},
+      {.segment_id = 91, .commit = 35, .file_bytes = 4'096, .path = "12345678"}};
   return catalog;
 }
 
@@ -76,7 +82,8 @@ TEST(CatalogTest, ComesBackAsItWasWritten) {
     const Result<Catalog> decoded = DecodeCatalog(bytes);
     ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
     EXPECT_EQ(decoded.value(), catalog);
-    EXPECT_EQ(bytes.size(), 192u + (32 + 8 + 3 * 136) + (32 + 1024 + 136) + (32 + 8));
+    EXPECT_EQ(bytes.size(),
+              192u + (72 + 8 + 3 * 136) + (72 + 1024 + 136) + (72 + 8) + (32 + 16) + (32 + 8));
   }
 }
 
@@ -130,14 +137,19 @@ Status DecodeWith(std::size_t offset, T value) {
 TEST(CatalogTest, RefusesHeadersThatContradictThemselves) {
   EXPECT_EQ(DecodeWith(kCatalogHeaderVersionOffset, 2u).code(), Code::kFormatUnsupported);
   EXPECT_EQ(DecodeWith(kCatalogHeaderFlagsOffset, 2u).message(), "catalogue: reserved field");
-  EXPECT_EQ(DecodeWith(kCatalogHeaderReservedOffset + 72, std::uint64_t{1}).message(),
+  EXPECT_EQ(DecodeWith(kCatalogHeaderReservedOffset + 64, std::uint64_t{1}).message(),
             "catalogue: reserved field");
   EXPECT_EQ(DecodeWith(kCatalogHeaderStartGenerationOffset, std::uint64_t{7}).message(),
             "catalogue: start generation above the highest");
   EXPECT_EQ(DecodeWith(kCatalogHeaderStreamCountOffset, 2u).message(),
-            "catalogue: bytes behind the last stream");
-  EXPECT_EQ(DecodeWith(kCatalogHeaderStreamCountOffset, 4u).message(),
-            "catalogue: a stream cut short");
+            "catalogue: bad path length");
+  EXPECT_EQ(DecodeWith(kCatalogHeaderDroppedCountOffset, std::uint64_t{1}).message(),
+            "catalogue: bytes behind the last row");
+  EXPECT_EQ(DecodeWith(kCatalogHeaderDroppedCountOffset, std::uint64_t{3}).message(),
+            "catalogue: more dropped segments than it can hold");
+  EXPECT_EQ(DecodeWith(kCatalogHeaderDroppedCountOffset, kU64Max).message(),
+            "catalogue: more dropped segments than it can hold");
+  EXPECT_EQ(DecodeWith(kCatalogHeaderStreamCountOffset, 4u).message(), "catalogue: bad key length");
   EXPECT_EQ(DecodeWith(kCatalogHeaderStreamCountOffset, 0xFFFFFFFFu).message(),
             "catalogue: more streams than it can hold");
   EXPECT_EQ(DecodeWith(kCatalogHeaderSegmentCountOffset, kU64Max).message(),
@@ -149,7 +161,11 @@ TEST(CatalogTest, RefusesStreamsThatAreOutOfBounds) {
   EXPECT_EQ(DecodeWith(kStream + kCatalogStreamIdOffset, std::uint64_t{0}).message(),
             "catalogue: reserved field (stream id 0)");
   EXPECT_EQ(DecodeWith(kStream + kCatalogStreamNextSequenceOffset, std::uint64_t{0}).message(),
-            "catalogue: a stream's next sequence is 0");
+            "catalogue: a stream's sequences");
+  EXPECT_EQ(DecodeWith(kStream + kCatalogStreamFirstSequenceOffset, std::uint64_t{0}).message(),
+            "catalogue: a stream's sequences");
+  EXPECT_EQ(DecodeWith(kStream + kCatalogStreamFirstSequenceOffset, std::uint64_t{32}).message(),
+            "catalogue: a stream's sequences");
   EXPECT_EQ(DecodeWith(kStream + kCatalogStreamSegmentCountOffset, 0xFFFFFFFFu).message(),
             "catalogue: a stream cut short");
   for (const std::uint32_t key_bytes :

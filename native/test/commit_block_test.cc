@@ -68,7 +68,8 @@ std::vector<Item> AllItems(ByteSpan bytes) {
                  .footer_offset = 8192,
                  .footer_bytes = 4096,
                  .content_sha256 = Digest(1),
-                 .chain_sha256 = Digest(100)}};
+                 .chain_sha256 = Digest(100)},
+      TruncateBeforeItem{.stream_id = 1, .first_sequence = 5, .time_us = 8}};
 }
 
 Bytes Block(const std::vector<Item>& items, std::uint64_t offset = kOffset) {
@@ -124,7 +125,7 @@ TEST(CommitBlockTest, BuilderIsReusable) {
   const Bytes bytes = Pattern(32);
   CommitBlockBuilder builder;
   static_cast<void>(BlockOf(AllItems(bytes), Header(), Identity(), 0, &builder));
-  EXPECT_EQ(builder.item_count(), 6u);
+  EXPECT_EQ(builder.item_count(), 7u);
   const ByteSpan block =
       BlockOf({Frame(ByteSpan(bytes).first(16))}, Header(), Identity(), 0, &builder);
   EXPECT_EQ(builder.item_count(), 1u);
@@ -295,7 +296,8 @@ TEST(CommitBlockTest, RefusesKindsThatAreUnknownAndSaysThatPointersAreReserved) 
     });
     if (kind == static_cast<int>(ItemKind::kPointer)) {
       EXPECT_EQ(status.code(), Code::kFormatUnsupported);
-    } else if (kind == 0 || kind > static_cast<int>(ItemKind::kSealed)) {
+    } else if (kind == 0 || kind > static_cast<int>(ItemKind::kTruncateBefore)) {
+      EXPECT_EQ(status.code(), Code::kFormatUnsupported);
       EXPECT_EQ(status.message(), "item: unknown kind") << kind;
     }
   }
@@ -370,7 +372,7 @@ TEST(CommitBlockTest, RefusesOtherItemsThatAreOutOfBounds) {
         items[index], [&](MutableByteSpan stored) { StoreLittle(stored, offset, value); });
     return status.code() == Code::kCorrupt;
   };
-  constexpr std::size_t kCreate = 0, kRotate = 4, kBytes = 3, kSealed = 5;
+  constexpr std::size_t kCreate = 0, kRotate = 4, kBytes = 3, kSealed = 5, kTruncate = 6;
   EXPECT_TRUE(refused(kCreate, kCreateStreamItemStreamIdOffset, 0));
   EXPECT_TRUE(refused(kBytes, kBytesItemStreamIdOffset, 0));
   EXPECT_TRUE(refused(kBytes, kBytesItemSegmentIdOffset, 0));
@@ -391,6 +393,8 @@ TEST(CommitBlockTest, RefusesOtherItemsThatAreOutOfBounds) {
   EXPECT_TRUE(refused(kSealed, kSealedItemFooterPositionOffset, 0));
   EXPECT_TRUE(refused(kSealed, kSealedItemFooterBytesOffset, 0));
   EXPECT_TRUE(refused(kSealed, kSealedItemFooterBytesOffset, kFooterBytesLimit + kPageBytes));
+  EXPECT_TRUE(refused(kTruncate, kTruncateBeforeItemStreamIdOffset, 0));
+  EXPECT_TRUE(refused(kTruncate, kTruncateBeforeItemFirstSequenceOffset, 0));
 }
 
 // Adds one frame of `count` records of `data` to the block, as the committer does.

@@ -123,6 +123,7 @@ inline bool SameItem(const CreateStreamItem& a, const CreateStreamItem& b) {
 }
 inline bool SameItem(const RotateItem& a, const RotateItem& b) { return a == b; }
 inline bool SameItem(const SealedItem& a, const SealedItem& b) { return a == b; }
+inline bool SameItem(const TruncateBeforeItem& a, const TruncateBeforeItem& b) { return a == b; }
 
 inline bool SameItems(const std::vector<Item>& a, const std::vector<Item>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Item& x, const Item& y) {

@@ -8,6 +8,8 @@ namespace seglog::log {
 namespace {
 
 constexpr std::uint64_t kWindowBytesMin = 64 * 1024;
+// The next sound frame behind damage is looked for in pieces of this.
+constexpr std::uint64_t kSearchBytes = 1u << 20;
 // Hints of so many segments are kept; more start anew.
 constexpr std::size_t kHintedSegmentsMax = 4096;
 
@@ -20,6 +22,10 @@ Damage DamageAt(const std::string& file, const std::string& key, std::uint64_t o
   damage.bytes = bytes;
   damage.what = cause.message();
   return damage;
+}
+
+Status TooShort() {
+  return Status(Code::kCorrupt, "the segment file is shorter than what was written");
 }
 
 }  // namespace
@@ -105,10 +111,8 @@ Status Reader::Fetch(const Place& place, std::uint64_t offset, std::uint64_t byt
   const Result<std::size_t> read =
       file.value()->ReadAt(offset, out.first(static_cast<std::size_t>(from_file)));
   if (!read.ok()) return read.status();
-  if (read.value() != from_file) {
-    return Status(Code::kCorrupt, "the segment file is shorter than what was written")
-        .WithPath(place.path);
-  }
+  // A file that was cut elsewhere: what is left of it counts, what memory has behind the gap does not.
+  if (read.value() < from_file) window->bytes = window->bytes.first(read.value());
   return Status::Ok();
 }
 
@@ -116,16 +120,15 @@ Status Reader::Fetch(const Place& place, std::uint64_t offset, std::uint64_t byt
 Status Reader::FetchFrame(const Place& place, std::uint64_t offset, std::uint64_t at_least,
                           Window* window) {
   SEGLOG_RETURN_IF_ERROR(Fetch(place, offset, std::max(at_least, kWindowBytesMin), window));
-  if (window->bytes.size() < format::kFrameHeaderBytes) {
-    return Status(Code::kCorrupt, "a segment ends within a frame");
-  }
+  if (window->bytes.size() < format::kFrameHeaderBytes) return TooShort();
   const Result<format::FrameHeader> header = format::DecodeFrameHeader(window->bytes);
   if (!header.ok()) return header.status();
   if (header->total_bytes() > place.end - offset) {
     return Status(Code::kCorrupt, "a frame ends behind its segment");
   }
   if (header->total_bytes() <= window->bytes.size()) return Status::Ok();
-  return Fetch(place, offset, header->total_bytes(), window);
+  SEGLOG_RETURN_IF_ERROR(Fetch(place, offset, header->total_bytes(), window));
+  return header->total_bytes() <= window->bytes.size() ? Status::Ok() : TooShort();
 }
 
 std::uint64_t Reader::StartOffset(const ReadRequest& request, const Place& place,
@@ -282,6 +285,11 @@ Status Reader::SkipDamage(const ReadRequest& request, const Place& place, const 
   return Status::Ok();
 }
 
+std::uint64_t Reader::FirstInMemory(const Place& place) {
+  const std::lock_guard lock(state_->mutex);
+  return place.segment->pending.begin();
+}
+
 // The first frame behind `offset` that verifies and brings sequences from `sequence` on.
 bool Reader::FindNextFrame(const Place& place, std::uint64_t offset, std::uint64_t sequence,
                            std::uint64_t* found, format::FrameHeader* header) {
@@ -289,7 +297,15 @@ bool Reader::FindNextFrame(const Place& place, std::uint64_t offset, std::uint64
   for (std::uint64_t at = offset + format::kFrameAlignment;
        at + format::kFrameHeaderBytes <= place.end; at += format::kFrameAlignment) {
     if (at + format::kFrameHeaderBytes > window.offset + window.bytes.size()) {
-      if (!Fetch(place, at, 1u << 20, &window).ok()) return false;
+      const Status fetched = Fetch(place, at, kSearchBytes, &window);
+      if (!fetched.ok() || window.bytes.size() < format::kFrameHeaderBytes) {
+        // The file is gone, or ends here. What memory holds is sound all the same.
+        const std::uint64_t in_memory = FirstInMemory(place);
+        if (in_memory <= at) return false;
+        at = in_memory - format::kFrameAlignment;
+        window = Window();
+        continue;
+      }
     }
     const ByteSpan rest = window.bytes.subspan(static_cast<std::size_t>(at - window.offset));
     if (!format::DecodeFrameHeader(rest).ok()) continue;

@@ -65,6 +65,7 @@ class Reader final {
                     std::uint64_t* sequence, ReadResult* result);
   Status SkipDamage(const ReadRequest& request, const Place& place, const Status& cause,
                     std::uint64_t* offset, std::uint64_t* sequence, ReadResult* result);
+  std::uint64_t FirstInMemory(const Place& place);
   bool FindNextFrame(const Place& place, std::uint64_t offset, std::uint64_t sequence,
                      std::uint64_t* found, format::FrameHeader* header);
 
