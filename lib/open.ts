@@ -57,5 +57,5 @@ function directoryPath(directory: unknown): string {
 // Others see it in the message of LOCKED.
 function lockOwner(): string {
   const started = new Date(Date.now() - process.uptime() * 1000).toISOString();
-  return `process ${process.pid} on ${hostname()}, started ${started}`;
+  return `pid=${process.pid}\nhost=${hostname()}\nstarted=${started}\n`;
 }

@@ -53,7 +53,7 @@ describe('a second writer', () => {
     await openTestLog({}, directory);
     const error = await rejection(openLog(directory));
     expect(error).toBeInstanceOf(SeglogError);
-    expect(error).toMatchObject({ code: 'LOCKED', message: expect.stringContaining(`process ${process.pid} on `) });
+    expect(error).toMatchObject({ code: 'LOCKED', message: expect.stringContaining(`pid=${process.pid}, host=`) });
   });
 
   test('gets in once the first has closed', async () => {
