@@ -6,7 +6,15 @@ export { openLog } from './open.js';
 export type { CreateMode, Durability, OpenOptions, ResolvedOptions } from './options.js';
 export type { LsnReader, RecordBatchReader, RecordReader } from './reader.js';
 export type { LogRecord, RecordBatch, RecordKind } from './record.js';
-export type { Damage, LsnRange, RecoveryReport, RecoveryStatus, TornTail } from './report.js';
+export type {
+  ClockReport,
+  Damage,
+  LsnRange,
+  RecoveryReport,
+  RecoveryStatus,
+  ReplayedStream,
+  TornTail,
+} from './report.js';
 export type { Stream } from './stream.js';
 export type {
   AppendOptions,

@@ -31,6 +31,13 @@ export interface NativeRecovery {
   readonly streams: number;
   readonly segments: number;
   readonly recordsReplayed: number;
+  readonly replayedFirstLsn: number;
+  readonly replayedLastLsn: number;
+  readonly replayed: readonly { readonly key: Buffer; readonly firstSeq: number; readonly lastSeq: number }[];
+  readonly clockWallUs: number;
+  readonly clockStoredUs: number;
+  readonly clockBehind: boolean;
+  readonly clockFarAhead: boolean;
   readonly pendingBytes: number;
   readonly commitsAccepted: number;
   readonly lastCommit: number;
@@ -41,6 +48,7 @@ export interface NativeRecovery {
   readonly tornOffset: number;
   readonly tornBytes: number;
   readonly voidCommits: number;
+  readonly voidRecords: number;
   readonly voidFirstLsn: number;
   readonly voidLastLsn: number;
   readonly mayHaveBeenAcknowledged: boolean;

@@ -44,8 +44,26 @@ export interface TornTail {
   readonly bytes: number;
   /** Whole commits behind the cut: never accepted, because what they followed is gone. */
   readonly voidCommits: number;
+  readonly voidRecords: number;
   /** LSNs of the records in those commits. */
   readonly voidLsns: LsnRange | undefined;
+}
+
+/** Records of one stream, by sequence. */
+export interface ReplayedStream {
+  readonly key: Key;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
+/**
+ * The wall clock at open against the last log time that was stored, both in microseconds since 1970. `behind`: the clock
+ * lies before it. `far-ahead`: more than 31 days after it. In both cases log time goes on from the stored time.
+ */
+export interface ClockReport {
+  readonly status: 'ok' | 'behind' | 'far-ahead';
+  readonly wallUs: number;
+  readonly storedUs: number;
 }
 
 /** What {@link openLog} found and did. */
@@ -61,6 +79,9 @@ export interface RecoveryReport {
   /** Commits found in the journal above the catalogue's snapshot, and the records in them. */
   readonly commitsAccepted: number;
   readonly recordsReplayed: number;
+  /** LSNs of those records, and their sequences by stream (of 1,000 streams at most). */
+  readonly replayedLsns: LsnRange | undefined;
+  readonly replayed: readonly ReplayedStream[];
   /** Bytes that only the journal holds; they go to their segment files later. */
   readonly pendingBytes: number;
   readonly lastCommit: number;
@@ -74,6 +95,7 @@ export interface RecoveryReport {
   readonly tornTail: TornTail | undefined;
   /** LSNs of unsynced records that may have been given out and are lost. The true range may be shorter. */
   readonly lostLsns: LsnRange | undefined;
+  readonly clock: ClockReport;
   readonly damage: readonly Damage[];
   /** What was changed on disk, in words. */
   readonly changes: readonly string[];
@@ -92,6 +114,8 @@ export function toRecoveryReport(native: NativeRecovery): RecoveryReport {
     segments: native.segments,
     commitsAccepted: native.commitsAccepted,
     recordsReplayed: native.recordsReplayed,
+    replayedLsns: lsnRange(native.replayedFirstLsn, native.replayedLastLsn),
+    replayed: native.replayed.map((stream) => ({ ...stream, key: keyOf(stream.key) })),
     pendingBytes: native.pendingBytes,
     lastCommit: native.lastCommit,
     durableCommit: native.durableCommit,
@@ -100,6 +124,11 @@ export function toRecoveryReport(native: NativeRecovery): RecoveryReport {
     mayHaveBeenAcknowledged: native.mayHaveBeenAcknowledged,
     tornTail: tornTail(native),
     lostLsns: lsnRange(native.lostFirstLsn, native.lostLastLsn),
+    clock: {
+      status: native.clockBehind ? 'behind' : native.clockFarAhead ? 'far-ahead' : 'ok',
+      wallUs: native.clockWallUs,
+      storedUs: native.clockStoredUs,
+    },
     damage: native.damage.map(toDamage),
     changes: native.changes,
     rows: native.rows,
@@ -118,6 +147,7 @@ function tornTail(native: NativeRecovery): TornTail | undefined {
     offset: native.tornOffset,
     bytes: native.tornBytes,
     voidCommits: native.voidCommits,
+    voidRecords: native.voidRecords,
     voidLsns: lsnRange(native.voidFirstLsn, native.voidLastLsn),
   };
 }

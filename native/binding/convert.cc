@@ -79,6 +79,18 @@ Napi::Value DamageOf(Napi::Env env, const std::vector<log::Damage>& damage) {
   return array;
 }
 
+Napi::Value ReplayedOf(Napi::Env env, const std::vector<log::ReplayedStream>& streams) {
+  Napi::Array array = Napi::Array::New(env, streams.size());
+  std::uint32_t index = 0;
+  for (const log::ReplayedStream& stream : streams) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("key", BytesOf(env, stream.key));
+    SetNumbers(&object, {{"firstSeq", stream.first_sequence}, {"lastSeq", stream.last_sequence}});
+    array.Set(index++, object);
+  }
+  return array;
+}
+
 Napi::Value ColumnsOf(Napi::Env env, const std::vector<log::RecordColumns>& records) {
   Napi::Float64Array columns = Napi::Float64Array::New(env, records.size() * kColumnCount);
   if (columns.IsEmpty()) return env.Undefined();
@@ -169,6 +181,8 @@ Napi::Value RecoveryOf(Napi::Env env, const log::RecoveryReport& report) {
                        {"streams", report.streams},
                        {"segments", report.segments},
                        {"recordsReplayed", report.records_replayed},
+                       {"replayedFirstLsn", report.replayed_first_lsn},
+                       {"replayedLastLsn", report.replayed_last_lsn},
                        {"pendingBytes", report.pending_bytes},
                        {"commitsAccepted", report.commits_accepted},
                        {"lastCommit", report.last_commit},
@@ -179,11 +193,17 @@ Napi::Value RecoveryOf(Napi::Env env, const log::RecoveryReport& report) {
   SetNumbers(&object, {{"tornOffset", report.torn_offset},
                        {"tornBytes", report.torn_bytes},
                        {"voidCommits", report.void_commits},
+                       {"voidRecords", report.void_records},
                        {"voidFirstLsn", report.void_first_lsn},
                        {"voidLastLsn", report.void_last_lsn}});
   object.Set("mayHaveBeenAcknowledged", report.may_have_been_acknowledged);
   SetNumbers(&object,
              {{"lostFirstLsn", report.lost_lsn_first}, {"lostLastLsn", report.lost_lsn_last}});
+  SetNumbers(&object,
+             {{"clockWallUs", report.clock_wall_us}, {"clockStoredUs", report.clock_stored_us}});
+  object.Set("clockBehind", report.clock_behind);
+  object.Set("clockFarAhead", report.clock_far_ahead);
+  object.Set("replayed", ReplayedOf(env, report.replayed));
   object.Set("damage", DamageOf(env, report.damage));
   Napi::Array changes = Napi::Array::New(env, report.changes.size());
   std::uint32_t index = 0;

@@ -111,7 +111,8 @@ Status Reader::Fetch(const Place& place, std::uint64_t offset, std::uint64_t byt
   const Result<std::size_t> read =
       file.value()->ReadAt(offset, out.first(static_cast<std::size_t>(from_file)));
   if (!read.ok()) return read.status();
-  // A file that was cut elsewhere: what is left of it counts, what memory has behind the gap does not.
+  // A file that was cut elsewhere: what is left of it counts, what memory has behind the gap does
+  // not.
   if (read.value() < from_file) window->bytes = window->bytes.first(read.value());
   return Status::Ok();
 }

@@ -166,8 +166,26 @@ Status Recovery::ReplayItem(const AcceptedCommit& commit, const format::Item& it
   if (!last_lsn.ok()) return last_lsn.status();
   if (tolerant()) table.SkipTo(*frame);
   SEGLOG_RETURN_IF_ERROR(table.Apply(*frame, time, last_lsn.value()));
-  report_->records_replayed += frame->record_count;
+  if (frame->record_count > 0) NoteReplayed(*frame, last_lsn.value());
   return Status::Ok();
+}
+
+void Recovery::NoteReplayed(const format::FrameItem& frame, std::uint64_t last_lsn) {
+  report_->records_replayed += frame.record_count;
+  if (report_->replayed_first_lsn == 0 || frame.first_lsn < report_->replayed_first_lsn) {
+    report_->replayed_first_lsn = frame.first_lsn;
+  }
+  report_->replayed_last_lsn = std::max(report_->replayed_last_lsn, last_lsn);
+  const std::uint64_t last_sequence = frame.first_sequence + frame.record_count - 1;
+  if (const auto found = replayed_.find(frame.stream_id); found != replayed_.end()) {
+    report_->replayed[found->second].last_sequence = last_sequence;
+    return;
+  }
+  if (report_->replayed.size() == kReplayedStreamsMax) return;
+  replayed_.emplace(frame.stream_id, report_->replayed.size());
+  report_->replayed.push_back({.key = state_->table.FindId(frame.stream_id)->key,
+                               .first_sequence = frame.first_sequence,
+                               .last_sequence = last_sequence});
 }
 
 Status Recovery::Contradiction(const AcceptedCommit& commit, const Status& cause) {

@@ -32,6 +32,7 @@ class Recovery final {
   Status Replay();
   Status ReplayCommit(const AcceptedCommit& commit);
   Status ReplayItem(const AcceptedCommit& commit, const format::Item& item);
+  void NoteReplayed(const format::FrameItem& frame, std::uint64_t last_lsn);
   Status TakeBytes();
   Status FillPending(Segment* segment, const std::string& key);
   void RememberBytes(std::uint64_t stream_id, std::uint64_t segment_id, std::uint64_t offset,
@@ -44,6 +45,7 @@ class Recovery final {
   Status WriteSessionBlock(JournalFile* journal, format::CommitBlockBuilder* builder);
   Status WriteSnapshots();
   Status FreeOldJournals();
+  void DescribeChanges();
   Status Contradiction(const AcceptedCommit& commit, const Status& cause);
   bool tolerant() const { return state_->options.skip_corruption; }
 
@@ -59,6 +61,7 @@ class Recovery final {
   CatalogStore catalogs_;
   format::Catalog catalog_;
   JournalScan scan_;
+  std::unordered_map<std::uint64_t, std::size_t> replayed_;       // stream id to report_->replayed
   std::unordered_map<std::uint64_t, std::vector<Piece>> pieces_;  // by segment id
   std::vector<std::unique_ptr<std::byte[]>> made_headers_;
 };

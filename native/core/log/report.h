@@ -52,6 +52,14 @@ struct Damage {
   std::uint64_t first_lsn = 0, last_lsn = 0;
 };
 
+// Records of one stream that were found in the journal above the snapshot.
+struct ReplayedStream {
+  std::string key;
+  std::uint64_t first_sequence = 0, last_sequence = 0;
+};
+// More streams than these are counted, but not listed.
+inline constexpr std::size_t kReplayedStreamsMax = 1000;
+
 struct RecoveryReport {
   RecoveryStatus status = RecoveryStatus::kNew;
   std::uint64_t duration_us = 0;
@@ -60,7 +68,9 @@ struct RecoveryReport {
   std::uint64_t streams = 0;
   std::uint64_t segments = 0;
   std::uint64_t records_replayed = 0;  // in accepted commits above the snapshot
-  std::uint64_t pending_bytes = 0;     // taken over from the journal: not in segment files yet
+  std::uint64_t replayed_first_lsn = 0, replayed_last_lsn = 0;  // of those, 0 if none
+  std::vector<ReplayedStream> replayed;
+  std::uint64_t pending_bytes = 0;  // taken over from the journal: not in segment files yet
   std::uint64_t commits_accepted = 0;
   std::uint64_t last_commit = 0;
   std::uint64_t durable_commit = 0;  // the highest mark that was found

@@ -30,7 +30,26 @@ Status Recovery::BeginSession() {
   state_->journal = std::move(prepared).value();
   SEGLOG_RETURN_IF_ERROR(WriteSessionBlocks(state_->journal.get()));
   SEGLOG_RETURN_IF_ERROR(WriteSnapshots());
-  return FreeOldJournals();
+  SEGLOG_RETURN_IF_ERROR(FreeOldJournals());
+  DescribeChanges();
+  return Status::Ok();
+}
+
+void Recovery::DescribeChanges() {
+  std::vector<std::string>& changes = report_->changes;
+  if (report_->status == RecoveryStatus::kTornTail) {
+    changes.push_back(report_->torn_file + " is not read behind offset " +
+                      std::to_string(report_->torn_offset) + " any more");
+  }
+  changes.push_back(format::JournalPath(state_->session) + " was begun, with " +
+                    std::to_string(report_->pending_bytes) +
+                    " bytes that only older journal files held");
+  changes.push_back("CATALOG and CATALOG.copy were written");
+  if (!scan_.all_files.empty()) {
+    changes.push_back(std::to_string(scan_.all_files.size()) + " older journal files were freed, " +
+                      std::to_string(scan_.all_files.size() - state_->free_journals.size()) +
+                      " of them removed");
+  }
 }
 
 // At most so many bytes of blocks repeat what is pending.
