@@ -21,7 +21,10 @@ export interface OpenOptions {
    * where there is one. Default `'if-missing'`.
    */
   readonly create?: CreateMode | undefined;
-  /** Read only: takes no lock and changes nothing on disk. Default false. */
+  /**
+   * Read only: the log as it is at this moment; changes nothing on disk. Rejects with LOCKED while a writer has it open.
+   * Default false.
+   */
   readonly readOnly?: boolean | undefined;
   /**
    * `'fail'` rejects with CORRUPT where acknowledged bytes are damaged; `'skip'`, with `readOnly` only, reads what is

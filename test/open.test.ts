@@ -56,6 +56,18 @@ describe('a second writer', () => {
     expect(error).toMatchObject({ code: 'LOCKED', message: expect.stringContaining(`pid=${process.pid}, host=`) });
   });
 
+  test('is rejected with LOCKED when it only wants to read, too', async () => {
+    const directory = temporaryDirectory();
+    const writer = await openLog(directory);
+    await writer.append('key', 'data');
+    expect(await rejection(openLog(directory, { readOnly: true }))).toMatchObject({ code: 'LOCKED' });
+    await writer.close();
+    const reader = await openTestLog({ readOnly: true }, directory);
+    const also = await openTestLog({ readOnly: true }, directory);
+    expect((await reader.stream('key').get(1))?.data.toString()).toBe('data');
+    expect((await also.stream('key').get(1))?.data.toString()).toBe('data');
+  });
+
   test('gets in once the first has closed', async () => {
     const directory = temporaryDirectory();
     await (await openLog(directory)).close();

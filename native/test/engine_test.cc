@@ -209,6 +209,27 @@ TEST_F(EngineTest, ASealedSegmentEndsInAFooterThatDescribesItAndContinuesTheChai
   }
 }
 
+TEST_F(EngineTest, ASegmentThatOnlyTheJournalCallsSealedKeepsItsFileAfterReopening) {
+  EngineHarness& log = Open(BusyOptions());
+  ASSERT_TRUE(log.Append("orders", "one").status.ok());
+  ASSERT_TRUE(log.Await(log.Seal("orders")).status.ok());
+  log.Settle();
+  const format::CatalogSegment row = StreamOf("orders").segments[0]->row;
+  ASSERT_EQ(row.state, format::SegmentState::kSealed);
+  ASSERT_EQ(StatsNow().checkpoints, 0u);
+  const std::vector<std::byte> file = disk_.DurableImage().ReadFile(PathOf("orders", 0));
+  EngineHarness& again = Open(BusyOptions());
+  EXPECT_EQ(StreamOf("orders").segments[0]->row, row);
+  EXPECT_EQ(StreamOf("orders").segments[0]->pending.size(), 0u);
+  for (const std::string& data : Payloads(100, 1500)) {
+    ASSERT_TRUE(again.Append("busy", data).status.ok());
+  }
+  again.Settle();
+  ASSERT_GE(StatsNow().checkpoints, 1u);
+  EXPECT_EQ(disk_.CurrentImage().ReadFile(PathOf("orders", 0)), file);
+  EXPECT_EQ(again.Data("orders"), Strings{"one"});
+}
+
 TEST_F(EngineTest, AnOsAppendIsVisibleWhenAcceptedAndAnsweredWhenWritten) {
   EngineHarness& log = Open();
   ASSERT_TRUE(log.Append("orders", "one", Durability::kOs).status.ok());

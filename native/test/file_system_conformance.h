@@ -351,15 +351,18 @@ TEST_P(FileSystemConformanceTest, TheDirectoryItselfIsNeitherMadeNorRemoved) {
 TEST_P(FileSystemConformanceTest, TheLockIsExclusiveAndTellsItsHolder) {
   const std::unique_ptr<io::FileSystem> other = subject().OpenAgain(/*read_only=*/false);
   {
+    EXPECT_TRUE(files().CheckUnlocked("LOCK").ok());
     const auto held = files().Lock("LOCK", "pid 1\nhost a\n");
     ASSERT_TRUE(held.ok()) << held.status().ToString();
     for (io::FileSystem* again : {other.get(), &files()}) {
       const auto refused = again->Lock("LOCK", "pid 2");
       EXPECT_EQ(refused.status().code(), Code::kLocked);
+      EXPECT_EQ(again->CheckUnlocked("LOCK").code(), Code::kLocked);
       EXPECT_NE(refused.status().message().find("pid 1, host a"), std::string::npos)
           << refused.status().message();
     }
   }
+  EXPECT_TRUE(other->CheckUnlocked("LOCK").ok());
   const auto taken = other->Lock("LOCK", "pid 2");
   ASSERT_TRUE(taken.ok()) << taken.status().ToString();
   EXPECT_EQ(Text("LOCK"), "pid 2");

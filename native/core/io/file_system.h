@@ -92,6 +92,9 @@ class FileSystem {
   // Takes the exclusive lock on the file `path`, creating it, and writes `owner` into it. kLocked,
   // with what the holder wrote in the message, when another process (or this one) has it.
   virtual Result<std::unique_ptr<FileLock>> Lock(std::string_view path, std::string_view owner) = 0;
+  // kLocked, as above, while somebody holds that lock. Creates nothing, and holds nothing when it
+  // returns.
+  virtual Status CheckUnlocked(std::string_view path) = 0;
   // True while writes are refused: a read-only mount, or opened so.
   virtual bool read_only() const = 0;
   // "posix" or "simulated".

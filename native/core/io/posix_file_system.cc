@@ -186,6 +186,12 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::Lock(std::string_view path,
   return TakeLock(std::move(opened).value(), path, owner);
 }
 
+Status PosixFileSystem::CheckUnlocked(std::string_view path) {
+  const Result<FileDescriptor> opened = resolver_.Open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+  if (opened.ok()) return CheckLockIsFree(opened.value(), path);
+  return opened.status().code() == Code::kNotFound ? Status::Ok() : opened.status();
+}
+
 bool PosixFileSystem::read_only() const {
   if (options_.read_only) return true;
   struct statvfs info {};

@@ -38,6 +38,7 @@ class PosixFileSystem final : public FileSystem {
   Result<std::vector<DirectoryEntry>> List(std::string_view path) override;
   Result<bool> Exists(std::string_view path) override;
   Result<std::unique_ptr<FileLock>> Lock(std::string_view path, std::string_view owner) override;
+  Status CheckUnlocked(std::string_view path) override;
   bool read_only() const override;
   std::string_view description() const override { return "posix"; }
 

@@ -62,4 +62,13 @@ Result<std::unique_ptr<FileLock>> TakeLock(FileDescriptor fd, std::string_view p
   return std::unique_ptr<FileLock>(new PosixLock(std::move(fd)));
 }
 
+// Closing the descriptor gives the shared lock back, which lasts as long as this look.
+Status CheckLockIsFree(const FileDescriptor& fd, std::string_view path) {
+  if (RetryInterrupted([&] { return ::flock(fd.get(), LOCK_SH | LOCK_NB); }) == 0) {
+    return Status::Ok();
+  }
+  if (errno == EWOULDBLOCK) return LockedBy(fd.get(), path);
+  return Status::FromErrno(errno, "flock", path);
+}
+
 }  // namespace seglog::io

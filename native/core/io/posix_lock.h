@@ -16,4 +16,7 @@ namespace seglog::io {
 Result<std::unique_ptr<FileLock>> TakeLock(FileDescriptor fd, std::string_view path,
                                            std::string_view owner);
 
+// kLocked where somebody holds the lock on `fd`, the lock file, open for reading.
+Status CheckLockIsFree(const FileDescriptor& fd, std::string_view path);
+
 }  // namespace seglog::io

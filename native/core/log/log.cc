@@ -88,7 +88,10 @@ class Log::Threads final {
     Result<std::unique_ptr<io::FileSystem>> fs = io::PosixFileSystem::Open(posix);
     if (!fs.ok()) return fs.status();
     fs_ = std::move(fs).value();
-    if (!options_.read_only) {
+    if (options_.read_only) {
+      // A writer recycles the journal, so that reading beside one takes a protocol of its own.
+      SEGLOG_RETURN_IF_ERROR(fs_->CheckUnlocked("LOCK"));
+    } else {
       Result<std::unique_ptr<io::FileLock>> lock = fs_->Lock("LOCK", lock_owner_);
       if (!lock.ok()) return lock.status();
       lock_ = std::move(lock).value();

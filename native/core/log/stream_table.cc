@@ -93,6 +93,13 @@ Status StreamTable::Apply(const format::SealedItem& item, std::uint64_t commit) 
   segment->row.footer_offset = item.footer_offset;
   segment->row.footer_bytes = item.footer_bytes;
   segment->row.chain_sha256 = item.chain_sha256;
+  // A footer is only written behind bytes that are all in the file. A snapshot from before, which
+  // this is replayed over, does not know.
+  if (segment->row.destaged != segment->row.end) {
+    SEGLOG_ASSERT(segment->pending.size() == 0);
+    segment->row.destaged = segment->row.end;
+    segment->pending = PendingBytes(segment->row.end);
+  }
   DropTruncated(stream, commit);
   return Status::Ok();
 }

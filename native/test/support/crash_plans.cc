@@ -32,8 +32,8 @@ std::vector<std::uint64_t> Boundaries(std::uint64_t offset, std::uint64_t bytes,
 }
 
 const char* NameOf(Fate::Kind kind) {
-  constexpr std::array<const char*, 9> kNames{
-      "lost", "kept", "grown", "garbage", "prefix", "suffix", "sectors", "pages", "ruined"};
+  constexpr std::array<const char*, 9> kNames{"lost",   "kept",    "grown", "garbage", "prefix",
+                                              "suffix", "sectors", "pages", "ruined"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -192,6 +192,16 @@ Result<std::unique_ptr<io::FileLock>> SimulatedFileSystem::Lock(std::string_view
   return std::unique_ptr<io::FileLock>(new SimulatedLock(disk_, id));
 }
 
+Status SimulatedFileSystem::CheckUnlocked(std::string_view path) {
+  SEGLOG_RETURN_IF_ERROR(io::CheckPath(path));
+  const std::lock_guard<std::mutex> lock(disk_.mutex_);
+  const Result<Place> place = Find(path, "openat");
+  if (!place.ok()) return place.status();
+  const InodeId id = place.value().inode;
+  if (id == kNoInode || !disk_.state_.inode(id).locked) return Status::Ok();
+  return Status(Code::kLocked, "Another writer has the log open").WithPath(path);
+}
+
 Status SimulatedFileSystem::CheckWritable(std::string_view path) const {
   if (!read_only_) return Status::Ok();
   return Status(Code::kReadOnly, "The log was opened read-only").WithPath(path);

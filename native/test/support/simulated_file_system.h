@@ -28,6 +28,7 @@ class SimulatedFileSystem final : public io::FileSystem {
   Result<bool> Exists(std::string_view path) override;
   Result<std::unique_ptr<io::FileLock>> Lock(std::string_view path,
                                              std::string_view owner) override;
+  Status CheckUnlocked(std::string_view path) override;
   bool read_only() const override { return read_only_; }
   std::string_view description() const override { return "simulated"; }
 
