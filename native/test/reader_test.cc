@@ -326,6 +326,46 @@ TEST(ReaderTest, SkippingDamageGoesOnBehindItAndReportsIt) {
   }
 }
 
+TEST(ReaderTest, ADamagedRecordHidesNoneButItselfWhereTheFrameHasATable) {
+  SimulatedDisk disk;
+  DiskImage image;
+  std::string path;
+  {
+    EngineHarness log(&disk);
+    ASSERT_TRUE(log.Open().ok());
+    std::vector<test::KeyedData> batch;
+    for (const std::string& data : Payloads(100, 200)) batch.push_back({"orders", data});
+    ASSERT_TRUE(log.Await(log.SubmitBatch(batch)).status.ok());
+    ASSERT_TRUE(log.Await(log.Seal("orders")).status.ok());
+    log.Settle();
+    ASSERT_TRUE(log.Close().ok());
+    image = disk.CurrentImage();
+    path = test::SegmentPathOf(
+        "orders", log.state().table.at(log.engine().HandleOf("orders")).segments.front()->row);
+  }
+  const Strings data = Payloads(100, 200);
+  const std::vector<std::byte> bytes = image.ReadFile(path);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::size_t at = text.find(data[49]);
+  ASSERT_NE(at, std::string_view::npos);
+  image.FlipBit(path, at + 100, 3);
+  Opened opened(image);
+  EXPECT_EQ(opened.log.Read("orders", {.from_sequence = 51}).data, From(data, 51, 100));
+  const Found strict = opened.log.Read("orders");
+  EXPECT_EQ(strict.status.code(), Code::kCorrupt);
+  EXPECT_EQ(strict.data, From(data, 1, 49));
+  const Found found = opened.log.Read("orders", {.skip_corruption = true});
+  EXPECT_TRUE(found.status.ok());
+  Strings expected = From(data, 1, 49);
+  const Strings rest = From(data, 51, 100);
+  expected.insert(expected.end(), rest.begin(), rest.end());
+  EXPECT_EQ(found.data, expected);
+  ASSERT_EQ(found.damage.size(), 1u);
+  EXPECT_EQ(found.damage.front().first_sequence, 50u);
+  EXPECT_EQ(found.damage.front().last_sequence, 50u);
+  EXPECT_EQ(found.damage.front().first_lsn, 50u);
+}
+
 TEST(ReaderTest, AFrameThatWasMovedToAnotherPlaceIsDamage) {
   RestingLog resting = SealedLog();
   const std::vector<std::byte> bytes = resting.image.ReadFile(resting.PathOf(0));

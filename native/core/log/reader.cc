@@ -216,54 +216,75 @@ Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::
 }
 
 // Adds the frame's records from *sequence on, up to the first that is not wanted or not sound.
+// Where records can be found by the frame's table, one that is damaged hides none but itself.
 Reader::Walk Reader::CollectFrame(const ReadRequest& request, const Place& place,
                                   const Window& window, std::size_t position,
                                   const format::FrameHeader& header, std::uint64_t* sequence,
                                   ReadResult* result) {
   const std::size_t body_start = position + format::kFrameHeaderBytes;
-  const ByteSpan body = window.bytes.subspan(body_start, header.records_bytes());
+  const ByteSpan body = window.bytes.subspan(body_start, header.body_bytes);
+  const bool by_table = header.has_table() && !header.has_lsn_differences();
+  std::uint32_t index = 0;
+  if (by_table && *sequence > header.first_sequence) {
+    index = static_cast<std::uint32_t>(*sequence - header.first_sequence);
+  }
   std::uint64_t lsn = header.first_lsn;
   std::size_t at = 0;
-  for (std::uint32_t i = 0; i < header.record_count; ++i) {
-    const std::uint64_t each = header.first_sequence + i;
+  for (; index < header.record_count; ++index) {
+    const std::uint64_t each = header.first_sequence + index;
     if (each > request.to_sequence || each >= place.limit) return Walk::kDone;
-    const Result<format::RecordView> record =
-        format::DecodeRecord(body.subspan(at), header.has_lsn_differences(), place.segment_id,
-                             window.offset + body_start + at);
+    if (by_table) {
+      const Result<std::size_t> found = format::RecordOffset(header, body, index);
+      if (found.ok()) at = found.value();
+    }
+    const ByteSpan rest = body.first(header.records_bytes()).subspan(at);
+    const Result<format::RecordView> record = format::DecodeRecord(
+        rest, header.has_lsn_differences(), place.segment_id, window.offset + body_start + at);
     if (!record.ok()) {
       if (!result->records.empty()) return Walk::kDone;
-      Damage damage = DamageAt(place.path, place.key, window.offset + body_start + at,
-                               body.size() - at, record.status());
+      Damage damage = DamageAt(place.path, place.key, window.offset + body_start + at, rest.size(),
+                               record.status());
       damage.first_sequence = std::max(each, *sequence);
-      damage.last_sequence = header.next_sequence() - 1;
-      damage.first_lsn = lsn;
+      damage.last_sequence = by_table ? each : header.next_sequence() - 1;
+      if (by_table) damage.first_lsn = damage.last_lsn = header.first_lsn + index;
       result->damage.push_back(damage);
+      *sequence = damage.last_sequence + 1;
       if (!request.skip_corruption) {
+        *sequence = damage.first_sequence;
         result->status = record.status().WithPath(place.path);
         return Walk::kDone;
       }
-      *sequence = header.next_sequence();
-      return Walk::kMore;
+      if (!by_table) return Walk::kMore;
+      continue;
     }
-    if (i > 0) lsn += record->lsn_difference;
+    if (by_table) {
+      lsn = header.first_lsn + index;
+    } else if (index > 0) {
+      lsn += record->lsn_difference;
+    }
     if (each >= *sequence && lsn >= request.from_lsn) {
       if (result->records.empty()) result->first_sequence = each;
-      const auto offset_of = [&](ByteSpan part) {
-        return static_cast<std::uint32_t>(part.empty() ? 0 : part.data() - window.bytes.data());
-      };
-      result->records.push_back(
-          {.lsn = lsn,
-           .time_us = header.time_us,
-           .headers_offset = offset_of(record->user_headers),
-           .headers_bytes = static_cast<std::uint32_t>(record->user_headers.size()),
-           .data_offset = offset_of(record->data),
-           .data_bytes = static_cast<std::uint32_t>(record->data.size()),
-           .kind = record->kind});
+      AddColumns(window, header, record.value(), lsn, result);
     }
     if (each >= *sequence) *sequence = each + 1;
     at += record->stored_bytes;
   }
   return Walk::kMore;
+}
+
+void Reader::AddColumns(const Window& window, const format::FrameHeader& header,
+                        const format::RecordView& record, std::uint64_t lsn, ReadResult* result) {
+  const auto offset_of = [&](ByteSpan part) {
+    return static_cast<std::uint32_t>(part.empty() ? 0 : part.data() - window.bytes.data());
+  };
+  result->records.push_back(
+      {.lsn = lsn,
+       .time_us = header.time_us,
+       .headers_offset = offset_of(record.user_headers),
+       .headers_bytes = static_cast<std::uint32_t>(record.user_headers.size()),
+       .data_offset = offset_of(record.data),
+       .data_bytes = static_cast<std::uint32_t>(record.data.size()),
+       .kind = record.kind});
 }
 
 // Nothing was collected before the damage at *offset. An error, or on to the next sound frame.

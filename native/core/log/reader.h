@@ -63,6 +63,8 @@ class Reader final {
   Walk CollectFrame(const ReadRequest& request, const Place& place, const Window& window,
                     std::size_t position, const format::FrameHeader& header,
                     std::uint64_t* sequence, ReadResult* result);
+  static void AddColumns(const Window& window, const format::FrameHeader& header,
+                         const format::RecordView& record, std::uint64_t lsn, ReadResult* result);
   Status SkipDamage(const ReadRequest& request, const Place& place, const Status& cause,
                     std::uint64_t* offset, std::uint64_t* sequence, ReadResult* result);
   std::uint64_t FirstInMemory(const Place& place);
