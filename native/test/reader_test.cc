@@ -113,7 +113,7 @@ TEST(ReaderTest, ARangeOfSequencesIsReadFromAnywhereToAnywhere) {
   const RestingLog resting = BusyLog();
   Opened opened(resting.image, BusyOptions());
   for (std::uint64_t first = 1; first <= 150; first += 7) {
-    for (const std::uint64_t count : {1, 2, 40, 150}) {
+    for (const std::uint64_t count : {1u, 2u, 40u, 150u}) {
       const std::uint64_t last = std::min<std::uint64_t>(150, first + count - 1);
       const Found found = opened.log.Read("orders", {.from_sequence = first, .to_sequence = last});
       ASSERT_TRUE(found.status.ok()) << found.status.ToString();
@@ -161,7 +161,7 @@ TEST(ReaderTest, ReadingFromAnLsnLeavesOutWhatIsBelowIt) {
 TEST(ReaderTest, SmallRequestsReturnAtLeastOneRecordAndMissNone) {
   const RestingLog resting = BusyLog();
   Opened opened(resting.image, BusyOptions());
-  for (const std::size_t bytes : {1, 100, 70'000}) {
+  for (const std::size_t bytes : {1u, 100u, 70'000u}) {
     const Found found = opened.log.Read("orders", {.bytes_max = bytes});
     EXPECT_EQ(found.data, resting.data);
   }
@@ -261,7 +261,7 @@ TEST(ReaderTest, TheFooterOfASealedSegmentLeadsPastWhatIsNotAskedFor) {
 
 TEST(ReaderTest, WithADamagedFooterTheSegmentIsWalkedFromItsStart) {
   RestingLog resting = SealedLog();
-  for (const std::uint64_t at : {0, 12, 40, 160, 210}) {
+  for (const std::uint64_t at : {0u, 12u, 40u, 160u, 210u}) {
     DiskImage image = resting.image;
     image.FlipBit(resting.PathOf(0), resting.rows.front().footer_offset + at, 4);
     Opened opened(image);
@@ -281,7 +281,7 @@ TEST(ReaderTest, BeforeADamagedFrameTheRecordsAreReturnedAndThenItIsCorruptWithI
   const RestingLog resting = SealedLog();
   const std::uint64_t offset = FrameOffset(resting, 0, 50);
   // In the frame's header, in its length, in the record's header and in its data.
-  for (const std::uint64_t at : {0, 20, 46, 64, 69, 1000}) {
+  for (const std::uint64_t at : {0u, 20u, 46u, 64u, 69u, 1000u}) {
     DiskImage image = resting.image;
     image.FlipBit(resting.PathOf(0), offset + at, 6);
     Opened opened(image);
@@ -310,7 +310,7 @@ TEST(ReaderTest, SkippingDamageGoesOnBehindItAndReportsIt) {
   Strings expected = From(resting.data, 1, 49);
   const Strings rest = From(resting.data, 51, 100);
   expected.insert(expected.end(), rest.begin(), rest.end());
-  for (const std::uint64_t at : {0, 20, 46, 64, 69, 1000}) {
+  for (const std::uint64_t at : {0u, 20u, 46u, 64u, 69u, 1000u}) {
     DiskImage image = resting.image;
     image.FlipBit(resting.PathOf(0), FrameOffset(resting, 0, 50) + at, 6);
     Opened opened(image);

@@ -402,6 +402,7 @@ TEST_F(SimulatedDiskTest, SeveralThreadsMayWriteAtOnce) {
   constexpr int kThreads = 4;
   constexpr std::uint64_t kWrites = 200;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
       const std::string text(100, static_cast<char>('a' + i));

@@ -88,7 +88,7 @@ Status PosixFile::WriteAt(std::uint64_t offset, ByteSpan bytes, WriteMode mode) 
   if (mode == WriteMode::kUnsynced) return WriteAll(offset, bytes, /*dsync=*/false, &refused);
 
   if (dsync_writes_.load(std::memory_order_relaxed)) {
-    const Status status = WriteAll(offset, bytes, /*dsync=*/true, &refused);
+    Status status = WriteAll(offset, bytes, /*dsync=*/true, &refused);
     if (!refused) return status;
     dsync_writes_.store(false, std::memory_order_relaxed);
   }

@@ -57,9 +57,14 @@ StepOutcome Committer::Gather() {
   TakeOrders();
   // Behind the fillers: the checkpoint that ordered them destages the pages that they complete.
   if (builder_.empty() && state_->fill_orders.empty()) CaptureIfWanted();
-  if (switch_bytes_ == 0) TakeRequests();
+  // On a full disk an order may wait for the next file for long: requests go on in this one.
+  if (switch_bytes_ == 0 || state_->no_space) TakeRequests();
   builder_.BuildFrames();
-  if (switch_bytes_ != 0 && builder_.empty()) return SwitchJournal();
+  if (switch_bytes_ != 0 && builder_.empty()) {
+    const StepOutcome switched = SwitchJournal();
+    // Who only waits for a sync needs no next file.
+    if (switched != StepOutcome::kBlocked || !sync_wanted_) return switched;
+  }
   if (builder_.empty()) return GatherNothing();
   if (state_->capture_wanted) sync_wanted_ = true;
   IssueBlock();
@@ -227,10 +232,7 @@ StepOutcome Committer::SwitchJournal() {
   if (!allowed) {
     state_->next_journal_bytes = format::kJournalBlocksOffset + switch_bytes_;
     state_->destager_has_news = true;
-    if (state_->no_space && switch_for_append_) {
-      RefuseAppends(Status(Code::kNoSpace, "the disk is full, and so is the journal"));
-    }
-    return StepOutcome::kBlocked;
+    return state_->no_space && RefuseFront() ? StepOutcome::kProgress : StepOutcome::kBlocked;
   }
   JournalFile& old = *state_->journal;
   state_->old_journals.push_back(
@@ -421,6 +423,20 @@ void Committer::RefuseEverything(const Status& why) {
   drains_.clear();
   if (!state_->failure.ok()) AnswerClose(state_->failure);
   sync_wanted_ = false;
+}
+
+// On a full disk: what comes first and does not fit. What is smaller may still fit behind it.
+bool Committer::RefuseFront() {
+  if (waiting_.empty()) return false;
+  const Request& request = waiting_.front();
+  const bool needs_room = request.kind == Request::Kind::kAppend ||
+                          request.kind == Request::Kind::kSeal ||
+                          request.kind == Request::Kind::kTruncateBefore;
+  if (!needs_room) return false;
+  Answer(request.token, Status(Code::kNoSpace, "the disk is full, and so is the journal"));
+  state_->inbox.Release(1, request.payload.size());
+  waiting_.pop_front();
+  return true;
 }
 
 void Committer::RefuseAppends(const Status& why) {

@@ -67,6 +67,7 @@ class Committer final {
   StepOutcome Fail(const Status& cause);
   void RefuseEverything(const Status& why);
   void AnswerClose(const Status& status);
+  bool RefuseFront();
   void RefuseAppends(const Status& why);
 
   State* const state_;

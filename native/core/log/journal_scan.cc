@@ -144,8 +144,7 @@ Status JournalScanner::Walk() {
     scan_->end_file = file;
     scan_->end_offset = offset;
     if (scan_->highest_mark < commit) break;
-    const Status corrupt = JudgeEnd();
-    if (!corrupt.ok()) return corrupt;
+    SEGLOG_RETURN_IF_ERROR(JudgeEnd());
     if (!WalkOnBehindDamage(&file, &offset, &commit)) return Status::Ok();
   }
   scan_->next_commit = commit;
@@ -194,10 +193,11 @@ void JournalScanner::FindHighestMark() {
          at += kPageBytes) {
       const Result<format::CommitHeader> header = HeaderAt(file, at);
       if (!header.ok()) continue;
-      scan_->highest_mark = std::max(scan_->highest_mark, header->mark);
+      scan_->highest_block_mark = std::max(scan_->highest_block_mark, header->mark);
       scan_->highest_lsn_limit = std::max(scan_->highest_lsn_limit, header->lsn_limit);
     }
   }
+  scan_->highest_mark = std::max(scan_->highest_mark, scan_->highest_block_mark);
   report_->durable_commit = scan_->highest_mark;
 }
 

@@ -37,9 +37,10 @@ struct JournalScan {
   std::vector<FreeJournalFile> all_files;  // every journal file there is, live or not
   std::uint64_t highest_generation = 0;
   std::vector<AcceptedCommit> commits;
-  std::uint64_t next_commit = 0;        // the first that was not accepted
-  std::uint64_t highest_mark = 0;       // in the snapshot and any block
-  std::uint64_t highest_lsn_limit = 0;  // in any block
+  std::uint64_t next_commit = 0;         // the first that was not accepted
+  std::uint64_t highest_mark = 0;        // in the snapshot and any block
+  std::uint64_t highest_block_mark = 0;  // in any block
+  std::uint64_t highest_lsn_limit = 0;   // in any block
   Status unsupported;
   // Where the walk ended.
   const ScannedFile* end_file = nullptr;

@@ -156,7 +156,7 @@ class Log::Threads final {
       if (at == UINT64_MAX) {
         changed_.wait(lock, roused);
       } else if (const std::uint64_t now = clock_.BootMicros(); at > now) {
-        changed_.wait_for(lock, std::chrono::microseconds(at - now), roused);
+        changed_.wait_for(lock, std::chrono::microseconds{at - now}, roused);
       }
     }
   }

@@ -226,7 +226,7 @@ Status Recovery::TakeBytes() {
       segment->durable_end = segment->row.end;
     }
     stream.visible_next = stream.next_sequence;
-    if (stream.segments.size() > 0) state_->QueueForDestage(handle);
+    if (!stream.segments.empty()) state_->QueueForDestage(handle);
   }
   pieces_.clear();
   made_headers_.clear();

@@ -98,15 +98,16 @@ Status Recovery::WriteSessionBlocks(JournalFile* journal) {
 
 Status Recovery::WriteSessionBlock(JournalFile* journal, format::CommitBlockBuilder* builder) {
   const std::uint64_t commit = ++state_->issued_commit;
-  // The mark is what was known before: that the rest counts as durable is only true once both
-  // snapshots say so.
+  // The mark is what blocks knew before: that the rest counts as durable is only true once both
+  // snapshots say so. What this snapshot alone knows is left out, since the other one, from before
+  // a crash between the two, may have to open the log yet.
   const format::CommitHeader header{.commit = commit,
-                                    .mark = scan_.highest_mark,
+                                    .mark = scan_.highest_block_mark,
                                     .lsn_limit = state_->next_lsn,
                                     .time_us = state_->last_time_us};
   const std::uint64_t offset = journal->Issue(commit, builder->block_bytes());
   builder->Finish(header, journal->identity(), offset);
-  const Status written = journal->Write(offset, builder->buffer(), io::WriteMode::kUnsynced);
+  Status written = journal->Write(offset, builder->buffer(), io::WriteMode::kUnsynced);
   builder->Begin(state_->next_lsn);
   return written;
 }

@@ -7,6 +7,9 @@
 
 #include "test/crash/damage.h"
 #include "test/crash/enumeration.h"
+#include "test/crash/faults.h"
+#include "test/crash/kills.h"
+#include "test/crash/stale.h"
 #include "test/crash/truncation.h"
 
 namespace seglog::crash {
@@ -19,7 +22,12 @@ struct Arguments {
   std::uint64_t flip_stride = 7;  // one bit in so many
   std::uint64_t damaged_logs = 100;
   std::uint64_t truncating_runs = 20;
-  const char* phase = "all";  // or "crash", "damage", "truncation"
+  std::uint64_t other_snapshots = 1;  // 0: never with the newest catalogue damaged
+  std::uint64_t kill_seeds = 4;
+  std::uint64_t fault_seeds = 12;
+  std::uint64_t stale_seeds = 100;
+  const char* phase = "all";  // or "crash", "kills", "faults", "stale", "damage",
+                              // "truncation"
 };
 
 Arguments Parse(int count, char** values) {
@@ -31,6 +39,10 @@ Arguments Parse(int count, char** values) {
     if (std::strcmp(values[i], "--flip-stride") == 0) arguments.flip_stride = number;
     if (std::strcmp(values[i], "--damaged-logs") == 0) arguments.damaged_logs = number;
     if (std::strcmp(values[i], "--truncating-runs") == 0) arguments.truncating_runs = number;
+    if (std::strcmp(values[i], "--other-snapshots") == 0) arguments.other_snapshots = number;
+    if (std::strcmp(values[i], "--kill-seeds") == 0) arguments.kill_seeds = number;
+    if (std::strcmp(values[i], "--fault-seeds") == 0) arguments.fault_seeds = number;
+    if (std::strcmp(values[i], "--stale-seeds") == 0) arguments.stale_seeds = number;
     if (std::strcmp(values[i], "--phase") == 0) arguments.phase = values[i + 1];
     if (std::strcmp(values[i], "--images-per-point") == 0) arguments.images_per_point = number;
   }
@@ -47,6 +59,10 @@ void Print(const Totals& totals) {
   std::printf("inside recoveries    %10llu\n",
               static_cast<unsigned long long>(totals.recoveries_inside));
   std::printf("later lives          %10llu\n", static_cast<unsigned long long>(totals.later_lives));
+  std::printf("newest catalogue bad %10llu\n",
+              static_cast<unsigned long long>(totals.other_snapshots));
+  std::printf("appends looked for   %10llu\n",
+              static_cast<unsigned long long>(totals.appends_kept));
   for (std::size_t row = 0; row < totals.rows.size(); ++row) {
     std::printf("  row %-22s %10llu\n", RecoveryRowName(static_cast<log::RecoveryRow>(row)),
                 static_cast<unsigned long long>(totals.rows[row]));
@@ -58,30 +74,82 @@ void Print(const Totals& totals) {
   }
 }
 
+void Line(const char* name, std::uint64_t number) {
+  std::printf("%-28s %10llu\n", name, static_cast<unsigned long long>(number));
+}
+
+void Print(const KillTotals& kills) {
+  Line("kills", kills.kills);
+  Line("  inside recovery", kills.kills_inside_recovery);
+  Line("cuts after kills", kills.cuts);
+}
+
+void Print(const FaultTotals& faults) {
+  Line("runs with a failing call", faults.runs);
+  Line("  that met it", faults.faults_met);
+  Line("  that stopped", faults.stopped);
+  Line("  that did not open", faults.failed_openings);
+  Line("runs on a full disk", faults.full_disks);
+  Line("  requests refused", faults.refused_for_space);
+}
+
 void Print(const DamageTotals& damage) {
-  const auto line = [](const char* name, std::uint64_t number) {
-    std::printf("%-28s %10llu\n", name, static_cast<unsigned long long>(number));
-  };
-  line("logs damaged at rest", damage.logs);
-  line("bits flipped", damage.bits_flipped);
-  line("  found by opening", damage.found_by_opening);
-  line("  found by reading", damage.found_by_reading);
-  line("  without effect", damage.without_effect);
-  line("tails damaged", damage.tails_damaged);
-  line("  cut off and reported", damage.tails_cut_off);
-  line("  padding only", damage.tails_untouched);
-  line("files damaged", damage.files_damaged);
+  Line("logs damaged at rest", damage.logs);
+  Line("bits flipped", damage.bits_flipped);
+  Line("  found by opening", damage.found_by_opening);
+  Line("  found by reading", damage.found_by_reading);
+  Line("  without effect", damage.without_effect);
+  Line("tails damaged", damage.tails_damaged);
+  Line("  cut off and reported", damage.tails_cut_off);
+  Line("  padding only", damage.tails_untouched);
+  Line("files damaged", damage.files_damaged);
+}
+
+test::MetadataModel MetadataOf(std::uint64_t seed) {
+  return seed % 2 == 0 ? test::MetadataModel::kOrderedJournal : test::MetadataModel::kStrictPosix;
 }
 
 std::optional<Failure> RunCrashes(const Arguments& arguments, Totals* totals) {
-  Enumeration enumeration(totals);
+  Enumeration enumeration(totals, arguments.other_snapshots != 0);
   for (std::uint64_t seed = arguments.seed; totals->distinct.size() < arguments.images; ++seed) {
-    const auto metadata =
-        seed % 2 == 0 ? test::MetadataModel::kOrderedJournal : test::MetadataModel::kStrictPosix;
     for (const Workload& workload : Workloads()) {
-      if (auto failure = enumeration.Run(workload, seed, metadata, arguments.images_per_point))
+      if (auto failure =
+              enumeration.Run(workload, seed, MetadataOf(seed), arguments.images_per_point)) {
         return failure;
+      }
     }
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> RunKills(const Arguments& arguments, Totals* totals, KillTotals* kills) {
+  constexpr std::uint64_t kTrials = 24;
+  Enumeration enumeration(totals, arguments.other_snapshots != 0);
+  KillPhase phase(&enumeration, kills);
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.kill_seeds; ++seed) {
+    for (const Workload& workload : Workloads()) {
+      if (auto failure = phase.Run(workload, seed, MetadataOf(seed), kTrials)) return failure;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> RunFaults(const Arguments& arguments, Totals* totals, FaultTotals* faults) {
+  Enumeration enumeration(totals, arguments.other_snapshots != 0);
+  FaultPhase phase(&enumeration, faults);
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.fault_seeds; ++seed) {
+    for (const Workload& workload : Workloads()) {
+      if (auto failure = phase.FailCalls(workload, seed, MetadataOf(seed))) return failure;
+      if (auto failure = phase.FillDisk(workload, seed, MetadataOf(seed))) return failure;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> RunStale(const Arguments& arguments, Totals* totals, StaleTotals* stale) {
+  StalePhase phase(totals, stale);
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.stale_seeds; ++seed) {
+    if (auto failure = phase.Run(seed)) return failure;
   }
   return std::nullopt;
 }
@@ -126,16 +194,27 @@ int Main(const Arguments& arguments) {
   Totals totals;
   DamageTotals damage;
   TruncationTotals truncation;
-  const bool all = std::strcmp(arguments.phase, "all") == 0;
+  KillTotals kills;
+  FaultTotals faults;
+  StaleTotals stale;
   std::optional<Failure> failure;
-  if (all || std::strcmp(arguments.phase, "crash") == 0) failure = RunCrashes(arguments, &totals);
-  if (!failure.has_value() && (all || std::strcmp(arguments.phase, "damage") == 0)) {
-    failure = RunDamage(arguments, &totals, &damage);
-  }
-  if (!failure.has_value() && (all || std::strcmp(arguments.phase, "truncation") == 0)) {
-    failure = RunTruncation(arguments, &totals, &truncation);
-  }
+  const auto wanted = [&](const char* phase) {
+    if (failure.has_value()) return false;
+    return std::strcmp(arguments.phase, "all") == 0 || std::strcmp(arguments.phase, phase) == 0;
+  };
+  if (wanted("crash")) failure = RunCrashes(arguments, &totals);
+  if (wanted("kills")) failure = RunKills(arguments, &totals, &kills);
+  if (wanted("faults")) failure = RunFaults(arguments, &totals, &faults);
+  if (wanted("stale")) failure = RunStale(arguments, &totals, &stale);
+  if (wanted("damage")) failure = RunDamage(arguments, &totals, &damage);
+  if (wanted("truncation")) failure = RunTruncation(arguments, &totals, &truncation);
   Print(totals);
+  Print(kills);
+  Print(faults);
+  Line("blocks of others behind ends", stale.blocks_behind_the_end);
+  Line("blocks of others in records", stale.blocks_in_records);
+  Line("footers changed", stale.footers);
+  Line("truncations damaged", stale.torn_truncations);
   Print(damage);
   Print(truncation);
   if (!failure.has_value()) {

@@ -58,6 +58,11 @@ DamagePhase::RestingLog DamagePhase::MakeLog(std::uint64_t seed, std::uint32_t r
   SEGLOG_ASSERT(life.Open(&report).ok() && !life.Run().has_value());
   if (!closed) {
     life.Settle();  // Destages, seals, and writes the mark.
+    // The last commit must not be the one that begins the next journal file.
+    while (!marked && life.engine().state().journal->room() < 4 * kPageBytes) {
+      SEGLOG_ASSERT(!life.AppendOne().has_value());
+      life.Settle();
+    }
     SEGLOG_ASSERT(!ReadEverything(&life.engine(), false, &resting.content_before).has_value());
     if (!marked) {
       const log::JournalFile& journal = *life.engine().state().journal;
@@ -169,7 +174,8 @@ std::optional<Failure> DamagePhase::DamageTail(std::uint64_t seed) {
   return std::nullopt;
 }
 
-std::optional<Failure> DamagePhase::CheckTail(const RestingLog& resting, test::DiskImage image,
+std::optional<Failure> DamagePhase::CheckTail(const RestingLog& resting,
+                                              const test::DiskImage& image,
                                               const std::string& how) {
   ++damage_->tails_damaged;
   const std::string where = resting.where + ", last commit " + how;

@@ -49,7 +49,7 @@ class DamagePhase final {
   Outcome Look(const test::DiskImage& image);
   std::optional<Failure> FlipBit(const RestingLog& log, const std::string& path,
                                  std::uint64_t offset, unsigned bit);
-  std::optional<Failure> CheckTail(const RestingLog& log, test::DiskImage image,
+  std::optional<Failure> CheckTail(const RestingLog& log, const test::DiskImage& image,
                                    const std::string& how);
   std::optional<Failure> ExpectCorrupt(const RestingLog& log, const test::DiskImage& image,
                                        log::RecoveryRow row, const std::string& how);

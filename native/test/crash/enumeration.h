@@ -34,7 +34,9 @@ struct Failure {
 
 class Enumeration final {
  public:
-  explicit Enumeration(Totals* totals) : totals_(totals) {}
+  // `other_snapshots`: also opens disks with their newest catalogue damaged.
+  Enumeration(Totals* totals, bool other_snapshots)
+      : totals_(totals), other_snapshots_(other_snapshots) {}
 
   // One workload under one seed and one reading of how names become durable.
   std::optional<Failure> Run(const Workload& workload, std::uint64_t seed,
@@ -70,9 +72,10 @@ class Enumeration final {
                                              const test::SimulatedDisk& disk, const Model& model,
                                              Life* life);
   std::optional<Failure> CheckOtherSnapshot(const Context& context, const test::DiskImage& image,
-                                            const Model& model, const FoundLog& found);
+                                            const Model& model);
 
   Totals* const totals_;
+  const bool other_snapshots_;
 };
 
 }  // namespace seglog::crash

@@ -47,6 +47,7 @@ class Life final {
   // Appends a record that is durable, with nothing else going on; checks its numbers, and that it
   // can be read.
   std::optional<Violation> AppendOne();
+  std::optional<Violation> AppendOne(const std::string& key, const std::string& payload);
   // What happens while the log has stopped for writing, or the disk is full, from now on.
   void ExpectFullDisk(bool full) { disk_is_full_ = full; }
   std::optional<Violation> CheckStopped();
@@ -67,6 +68,7 @@ class Life final {
   std::optional<Violation> CheckNow();
   bool Done();
   void TakeAnswers();
+  std::optional<Violation> AppendAlone(Submitted::Record record);
   void JudgeAnswer(const log::Completion& answer, const Submitted* request);
 
   test::SimulatedDisk* const disk_;

@@ -84,10 +84,10 @@ std::uint64_t Model::AcknowledgedRecords(const std::string& key) const {
   return count;
 }
 
-std::uint64_t Model::waiting() const {
-  return static_cast<std::uint64_t>(std::count_if(
-      requests_.begin(), requests_.end(),
-      [](const auto& request) { return request.state == Submitted::State::kWaiting; }));
+std::uint64_t Model::Count(Submitted::State state) const {
+  return static_cast<std::uint64_t>(
+      std::count_if(requests_.begin(), requests_.end(),
+                    [state](const auto& request) { return request.state == state; }));
 }
 
 // Which requests must have survived: requests are committed in the order of submission, so whatever
@@ -114,7 +114,8 @@ std::optional<Violation> Model::CheckStreams(
   std::set<std::string> known;
   std::set<std::uint64_t> lsns;
   for (const Submitted& request : requests_) {
-    if (request.state == Submitted::State::kLost) continue;  // Gone for good: it must not come back.
+    if (request.state == Submitted::State::kLost)
+      continue;  // Gone for good: it must not come back.
     for (const auto& record : request.records) known.insert(record.key + '\0' + record.payload);
   }
   for (const auto& [key, records] : found) {
@@ -250,7 +251,8 @@ std::optional<Violation> Model::CheckLive(const FoundLog& found) const {
       if (request.durability != log::Durability::kSync) continue;
       for (const auto& record : request.records) {
         if (!there.contains(record.key + '\0' + record.payload)) continue;
-        return Violated(Invariant::kHiddenUntilDurable, Name(record) + " is not durable, but visible");
+        return Violated(Invariant::kHiddenUntilDurable,
+                        Name(record) + " is not durable, but visible");
       }
       continue;
     }

@@ -16,18 +16,18 @@ namespace seglog::crash {
 
 // The invariants. Each violation names one; planted bugs name the ones that catch them.
 enum class Invariant : std::uint8_t {
-  kAckedPresent,      // what was acknowledged as durable is there, bytes and numbers
-  kKernelKeepsOs,     // after a mere kill, what was acknowledged as 'os' is there
-  kNothingInvented,   // what is there was appended, to that key, once
-  kOrder,             // in order of appending, sequences without a gap, LSNs rising
-  kBatchWhole,        // a batch is whole or absent
-  kLossIsASuffix,     // what is lost was appended after all that is there
-  kNoFalseAlarm,      // a power cut is never taken for corruption, and opening succeeds
-  kReopensTheSame,    // opening again finds the same
-  kNumbersNotReused,  // an LSN that was handed out is never another record's; sequences go on
-  kReportIsRight,     // status and ranges of log.recovery
-  kDamageIsFound,     // damage to acknowledged data is an error, never a wrong or missing record
-  kRunsOn,            // no answer is left out, nothing stops without a failure
+  kAckedPresent,         // what was acknowledged as durable is there, bytes and numbers
+  kKernelKeepsOs,        // after a mere kill, what was acknowledged as 'os' is there
+  kNothingInvented,      // what is there was appended, to that key, once
+  kOrder,                // in order of appending, sequences without a gap, LSNs rising
+  kBatchWhole,           // a batch is whole or absent
+  kLossIsASuffix,        // what is lost was appended after all that is there
+  kNoFalseAlarm,         // a power cut is never taken for corruption, and opening succeeds
+  kReopensTheSame,       // opening again finds the same
+  kNumbersNotReused,     // an LSN that was handed out is never another record's; sequences go on
+  kReportIsRight,        // status and ranges of log.recovery
+  kDamageIsFound,        // damage to acknowledged data is an error, never a wrong or missing record
+  kRunsOn,               // no answer is left out, nothing stops without a failure
   kHiddenUntilDurable,   // a reader sees no record that a failed sync could still take back
   kEitherSnapshotOpens,  // with the newest catalogue damaged, the other one opens the same log
   kSealedIsWhole,        // a segment that the catalogue calls sealed has a sound footer and content
@@ -52,8 +52,8 @@ struct Submitted {
   };
   log::Token token = 0;
   log::Durability durability = log::Durability::kSync;
-  bool after_failure = false;  // submitted when the log had stopped for writing
-  bool is_sync = false;  // sync(): asks that everything before it be durable
+  bool after_failure = false;      // submitted when the log had stopped for writing
+  bool is_sync = false;            // sync(): asks that everything before it be durable
   std::string truncated_key = {};  // truncateBefore, where not empty
   std::uint64_t truncated_before = 0;
   State state = State::kWaiting;
@@ -88,7 +88,8 @@ class Model {
   std::optional<Violation> CheckLive(const FoundLog& found) const;
 
   std::uint64_t highest_lsn_told() const { return highest_lsn_told_; }
-  std::uint64_t waiting() const;
+  std::uint64_t waiting() const { return Count(Submitted::State::kWaiting); }
+  std::uint64_t refused() const { return Count(Submitted::State::kRefused); }
   // Of one key.
   std::uint64_t AcknowledgedRecords(const std::string& key) const;
   bool closed_properly() const { return closed_; }
@@ -96,6 +97,7 @@ class Model {
   std::uint64_t NextPayloadNumber() { return ++payloads_; }
 
  private:
+  std::uint64_t Count(Submitted::State state) const;
   std::vector<bool> Required(bool killed_only) const;
   std::optional<Violation> CheckStreams(const FoundLog& found,
                                         std::map<std::string, std::uint64_t>* positions) const;

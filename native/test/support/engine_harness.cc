@@ -44,10 +44,7 @@ log::Options BusyOptions() {
 }
 
 EngineHarness::EngineHarness(SimulatedDisk* disk, const log::Options& options)
-    : disk_(disk),
-      options_(options),
-      random_(disk->calls() + 1),
-      fs_(disk->Mount(options.read_only)) {}
+    : options_(options), random_(disk->calls() + 1), fs_(disk->Mount(options.read_only)) {}
 
 Status EngineHarness::Open() {
   const log::Environment environment{.fs = fs_.get(), .clock = &clock_, .random = &random_};
@@ -60,6 +57,7 @@ Status EngineHarness::Open() {
 Status EngineHarness::TryAppend(const std::vector<KeyedData>& records, log::Durability durability,
                                 log::Token token) {
   std::vector<log::AppendInput> inputs;
+  inputs.reserve(records.size());
   for (const KeyedData& record : records) {
     inputs.push_back({.stream = engine_->HandleOf(record.key),
                       .user_headers = {},
@@ -143,9 +141,8 @@ void EngineHarness::Settle() {
 log::Completion EngineHarness::Await(log::Token token) {
   int idle = 0;
   for (int i = 0; i < kStepsMax && !Answered(token); ++i) {
-    if (StepCommitter() == log::StepOutcome::kProgress) {
-      idle = 0;
-    } else if (StepDestager() == log::StepOutcome::kProgress) {
+    if (StepCommitter() == log::StepOutcome::kProgress ||
+        StepDestager() == log::StepOutcome::kProgress) {
       idle = 0;
     } else {
       SEGLOG_ASSERT(++idle < kIdleMax);

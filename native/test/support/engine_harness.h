@@ -87,7 +87,6 @@ class EngineHarness final {
   std::vector<std::string> Data(const std::string& key) { return Read(key).data; }
 
  private:
-  SimulatedDisk* const disk_;
   const log::Options options_;
   SimulatedClock clock_;
   SimulatedRandom random_;

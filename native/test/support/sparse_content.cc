@@ -17,8 +17,8 @@ constexpr std::uint64_t kMixD = 0x589965CC75374CC3;
 
 // The page of zeros that every written page of zeros shares.
 const SparseContent::PagePointer& ZeroPage() {
-  static const SparseContent::PagePointer page = std::make_shared<ContentPage>();
-  return page;
+  static const SparseContent::PagePointer kPage = std::make_shared<ContentPage>();
+  return kPage;
 }
 
 bool IsZeroPage(ByteSpan bytes) {
@@ -133,13 +133,13 @@ bool SparseContent::IsAllocated(std::uint64_t index) const {
 
 std::uint64_t SparseContent::Hash() const {
   if (hash_ != 0) return hash_;
-  static const std::uint64_t zeros = HashPage(*ZeroPage());
+  static const std::uint64_t kZeros = HashPage(*ZeroPage());
   std::uint64_t hash = Mix(kMixD, size_);
   for (std::size_t i = 0; i < pages_.size(); ++i) {
     if (pages_[i] == nullptr) continue;
     const std::uint64_t page = HashPage(*pages_[i]);
     // Zeros count like the hole that reads the same.
-    if (page != zeros) hash += Mix(page, i + 1);
+    if (page != kZeros) hash += Mix(page, i + 1);
   }
   hash_ = hash | 1;
   return hash_;
