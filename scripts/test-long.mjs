@@ -37,7 +37,9 @@ for (const { name, command, args, env } of suites) {
   const started = performance.now();
   console.log(`=== ${name}`);
   if (!run(command, args, env)) failed.push(name);
-  console.log(`--- ${name}: ${failed.includes(name) ? 'failed' : 'passed'}, ${Math.round((performance.now() - started) / 1000)} s`);
+  console.log(
+    `--- ${name}: ${failed.includes(name) ? 'failed' : 'passed'}, ${Math.round((performance.now() - started) / 1000)} s`,
+  );
 }
 console.log(failed.length === 0 ? 'all passed' : `failed: ${failed.join(', ')}`);
 if (failed.length > 0) process.exit(1);

@@ -155,6 +155,30 @@ TEST_F(CrashImagesTest, TearsWithinSectorsComeWhenAskedFor) {
   EXPECT_GE(std::count_if(torn.begin(), torn.end(), within_sector), 10);
 }
 
+TEST_F(CrashImagesTest, AWriteMayRuinThePageThatItWasAtWhenAskedFor) {
+  const std::size_t bytes = 2 * kPageBytes;
+  const auto file = Durable("f", std::string(bytes, 'o'));
+  Write(*file, 0, std::string(bytes, 'n'));
+  const auto ruined = [](const std::string& text, std::size_t page) {
+    return text.substr(page * kPageBytes, kPageBytes).find_first_not_of("on") != std::string::npos;
+  };
+  std::size_t first_page = 0;
+  std::size_t second_page = 0;
+  for (const DiskImage& image : disk_.Images({.bound = kBound, .ruins_pages = true})) {
+    const std::string text = Text(image, "f");
+    ASSERT_EQ(text.size(), bytes);
+    if (ruined(text, 0)) {
+      ++first_page;
+      EXPECT_EQ(text.substr(kPageBytes), std::string(kPageBytes, 'o'));
+    } else if (ruined(text, 1)) {
+      ++second_page;
+      EXPECT_EQ(text.substr(0, kPageBytes), std::string(kPageBytes, 'n'));
+    }
+  }
+  EXPECT_GE(first_page, 1u);
+  EXPECT_GE(second_page, 1u);
+}
+
 TEST_F(CrashImagesTest, DsyncWriteLeavesEarlierWritesUnsynced) {
   const auto file = Durable("f", "....");
   Write(*file, 0, "1");

@@ -5,6 +5,7 @@ namespace seglog::log {
 namespace {
 
 constexpr const char* kTemporaryPath = "CATALOG.tmp";
+constexpr std::uint64_t kCatalogBytesLimit = std::uint64_t{4} << 30;
 
 }  // namespace
 
@@ -20,6 +21,10 @@ Status CatalogStore::Load(const char* path, StoredCatalog* out) {
   if (!file.ok()) return file.status();
   const Result<std::uint64_t> size = file.value()->Size();
   if (!size.ok()) return size.status();
+  if (size.value() > kCatalogBytesLimit) {
+    out->status = Status(Code::kCorrupt, "the catalogue is larger than any can be").WithPath(path);
+    return Status::Ok();
+  }
   AlignedBuffer bytes;
   bytes.Resize(static_cast<std::size_t>(size.value()));
   const Result<std::size_t> read = file.value()->ReadAt(0, bytes.mutable_bytes());

@@ -22,8 +22,13 @@ bool Destager::CheckpointIsDue() {
   const std::lock_guard lock(state_->mutex);
   const auto& dropped = state_->table.dropped();
   if (!dropped.empty() && dropped.back().commit > snapshots_mark_) return true;
-  return !state_->old_journals.empty() &&
-         state_->LiveJournalBytes() * 2 >= state_->options.journal_live_bytes_max;
+  if (state_->old_journals.empty()) return false;
+  // The committer waits although the next file is there: it would go beyond the bound.
+  if (state_->next_journal_bytes != 0 && state_->next_journal != nullptr &&
+      state_->next_journal->bytes() >= state_->next_journal_bytes) {
+    return true;
+  }
+  return state_->LiveJournalBytes() * 2 >= state_->options.journal_live_bytes_max;
 }
 
 void Destager::BeginCheckpoint() {
@@ -180,12 +185,17 @@ StepOutcome Destager::DropSegment(const format::CatalogDropped& dropped) {
   }
   const std::string pooled =
       std::string(kFreeSegmentsDirectory) + "/" + std::to_string(dropped.segment_id);
-  const Status done = keep ? state_->segment_files.Pool(dropped.path, pooled)
-                           : state_->segment_files.Remove(dropped.path);
-  if (!done.ok()) return Fail(done);
+  bool kept = false;
+  if (keep) {
+    const Result<bool> moved = state_->segment_files.Pool(dropped.path, pooled);
+    if (!moved.ok()) return Fail(moved.status());
+    kept = moved.value();
+  } else if (const Status removed = state_->segment_files.Remove(dropped.path); !removed.ok()) {
+    return Fail(removed);
+  }
   const std::lock_guard lock(state_->mutex);
   state_->table.dropped().erase(state_->table.dropped().begin());
-  if (keep) state_->free_segments.push_back(pooled);
+  if (kept) state_->free_segments.push_back(pooled);
   return StepOutcome::kProgress;
 }
 

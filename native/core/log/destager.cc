@@ -50,13 +50,15 @@ StepOutcome Destager::Step() {
   return StepQueue();
 }
 
-// A full disk pauses; anything else stops the log for writing, and reopening recovers.
+// A full disk pauses, unless a sync met it, which is never repeated; anything else stops the log
+// for writing, and reopening recovers.
 StepOutcome Destager::Fail(const Status& cause) {
   const std::lock_guard lock(state_->mutex);
-  if (cause.code() == Code::kNoSpace) {
+  const bool from_sync = std::string_view(cause.syscall()).find("sync") != std::string_view::npos;
+  if (cause.code() == Code::kNoSpace && !from_sync) {
     state_->no_space = true;
     retry_at_us_ = state_->environment.clock->BootMicros() + kRetryUs;
-    return StepOutcome::kIdle;
+    return StepOutcome::kProgress;  // Who waits for room has to hear of it.
   }
   if (state_->failure.ok()) {
     state_->failure = cause.WithCode(Code::kFailed, "a write behind the journal failed: ");
@@ -113,7 +115,7 @@ StepOutcome Destager::StepQueue() {
     handle = state_->destage_queue.front();
     if (!FindSegmentToDestage(handle, &segment) && !FindSegmentToSeal(handle)) {
       state_->table.at(handle).queued_for_destage = false;
-      state_->destage_queue.erase(state_->destage_queue.begin());
+      state_->destage_queue.pop_front();
       return StepOutcome::kProgress;
     }
   }

@@ -56,7 +56,13 @@ Result<std::unique_ptr<JournalFile>> JournalFile::Prepare(io::FileSystem* fs, bo
   journal->file_ = std::move(file).value();
   journal->bytes_ = bytes;
   journal->recycled_ = recycle != nullptr;
-  if (recycle == nullptr) SEGLOG_RETURN_IF_ERROR(WriteZeros(journal->file_.get(), bytes));
+  if (recycle == nullptr) {
+    if (Status zeroed = WriteZeros(journal->file_.get(), bytes); !zeroed.ok()) {
+      // On a full disk the half of a file must not keep the room that others need.
+      const Status removed = fs->Remove(kFreshPath);
+      return removed.ok() ? zeroed : removed;
+    }
+  }
 
   // The page where the first block will lie is zero in every life, as the one behind each block is.
   // The header is durable before the name is: a live name without a valid header is damage.

@@ -173,7 +173,8 @@ bool JournalScanner::AcceptAt(const ScannedFile& file, std::uint64_t offset, std
   return true;
 }
 
-// The file whose first block says that it follows what ends here.
+// The file whose first block says that it follows what ends here; or that it follows a file between
+// the two into which no block was ever issued (a larger one was needed before the first).
 const ScannedFile* JournalScanner::NextFile(const ScannedFile& file, std::uint64_t end,
                                             std::uint64_t commit) const {
   for (const ScannedFile& next : scan_->files) {
@@ -181,6 +182,14 @@ const ScannedFile* JournalScanner::NextFile(const ScannedFile& file, std::uint64
     const Result<format::CommitHeader> first = HeaderAt(next, format::kJournalBlocksOffset);
     if (!first.ok() || first->commit != commit) continue;
     if (first->previous_generation == file.generation && first->previous_end == end) return &next;
+    if (first->previous_end != format::kJournalBlocksOffset) continue;
+    for (const ScannedFile& between : scan_->files) {
+      const bool empty = between.usable && !HeaderAt(between, format::kJournalBlocksOffset).ok();
+      if (empty && between.generation == first->previous_generation &&
+          between.generation > file.generation) {
+        return &next;
+      }
+    }
   }
   return nullptr;
 }

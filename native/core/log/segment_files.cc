@@ -30,6 +30,9 @@ Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key, const
     SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(parent));
     parent = child;
   }
+  // Handles that are left of a try which a full disk cut short are of another file from here on.
+  Forget(path);
+  Forget(recycled);
   // Its inode may have another name, that of a free file: so it is never written to.
   const Result<bool> exists = fs_->Exists(path);
   if (!exists.ok()) return exists.status();
@@ -54,16 +57,16 @@ Status SegmentFiles::Remove(const std::string& path) {
   return fs_->SyncDirectory(DirectoryOf(path));
 }
 
-Status SegmentFiles::Pool(const std::string& path, const std::string& pooled) {
+Result<bool> SegmentFiles::Pool(const std::string& path, const std::string& pooled) {
   Forget(path);
   const Result<bool> exists = fs_->Exists(path);
-  if (!exists.ok()) return exists.status();
-  if (!exists.value()) return Status::Ok();
+  if (!exists.ok() || !exists.value()) return exists;
   SEGLOG_RETURN_IF_ERROR(fs_->Rename(path, pooled));
   SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(kFreeSegmentsDirectory));
   // A crash may have left both names; renaming one to the other then does nothing.
   SEGLOG_RETURN_IF_ERROR(Remove(path));
-  return fs_->SyncDirectory(DirectoryOf(path));
+  SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(DirectoryOf(path)));
+  return true;
 }
 
 Result<SegmentFiles::FileRef> SegmentFiles::Open(const std::string& path, bool writing) {

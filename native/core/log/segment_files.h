@@ -37,10 +37,10 @@ class SegmentFiles final {
   // first. `recycled`: a free file that is to become this one, "" for none.
   Result<FileRef> Create(const std::string& key, const std::string& path,
                          const std::string& recycled);
-  // Takes a dropped segment's file away, or keeps it under the name `pooled`; fine if there is
-  // none.
+  // Takes a dropped segment's file away; fine if there is none.
   Status Remove(const std::string& path);
-  Status Pool(const std::string& path, const std::string& pooled);
+  // Keeps it under the name `pooled` instead; false if there is none.
+  Result<bool> Pool(const std::string& path, const std::string& pooled);
   Result<FileRef> ForWriting(const std::string& path) { return Open(path, true); }
   Result<FileRef> ForReading(const std::string& path) { return Open(path, false); }
   std::size_t open_count();

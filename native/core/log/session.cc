@@ -132,6 +132,7 @@ Status Recovery::FreeOldJournals() {
   const Result<std::vector<io::DirectoryEntry>> segments = fs_->List(kFreeSegmentsDirectory);
   if (!segments.ok()) return segments.status();
   for (const io::DirectoryEntry& entry : segments.value()) {
+    if (entry.is_directory) continue;
     state_->free_segments.push_back(std::string(kFreeSegmentsDirectory) + "/" + entry.name);
   }
   return Status::Ok();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -95,7 +96,7 @@ struct State {
   std::vector<std::string> free_segments;
 
   // From the committer to the destager.
-  std::vector<StreamHandle> destage_queue;
+  std::deque<StreamHandle> destage_queue;
   bool destager_has_news = false;  // something for the destager changed since it was last roused
   bool closing = false;            // everything is committed and durable; write the last snapshot
   std::optional<Status> close_result;

@@ -71,8 +71,9 @@ std::optional<Failure> Enumeration::CheckImages(const Context& context,
   // What a mere kill leaves, unless the power was cut before.
   if (auto failure = CheckImage(context, disk.CurrentImage(), model, !power_was_cut, depth))
     return failure;
-  test::CrashImages images = disk.ImageGenerator(
-      {.seed = context.seed + totals_->crash_points, .bound = depth == 0 ? context.images : 2});
+  test::CrashImages images = disk.ImageGenerator({.seed = context.seed + totals_->crash_points,
+                                                  .bound = depth == 0 ? context.images : 2,
+                                                  .ruins_pages = true});
   while (std::optional<test::DiskImage> image = images.Next()) {
     if (auto failure = CheckImage(context, *image, model, false, depth)) return failure;
   }

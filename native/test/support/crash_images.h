@@ -22,6 +22,9 @@ struct CrashOptions {
   std::size_t bound = 64;  // images, all distinct
   // Also tears that no sector boundary explains.
   bool tears_within_sectors = true;
+  // Also pages that were being written and are lost with all they held, as a device may leave them
+  // whose own unit is a page. Nothing acknowledged may lie in a page that is written again.
+  bool ruins_pages = false;
   // Also sizes that grew over blocks which still hold an earlier life's bytes (never in the ordered
   // journal, where sizes follow the data).
   bool garbage = true;

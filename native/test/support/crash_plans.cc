@@ -113,7 +113,7 @@ std::vector<Fate> CrashImages::Tears(const FileUnit& unit) {
       cuts.resize(kBoundariesMax);
     }
     for (const std::uint64_t cut : cuts) add(cut);
-    if (step != kPageBytes || unit.offset % kPageBytes != 0) continue;
+    if (!options_.ruins_pages || step != kPageBytes || unit.offset % kPageBytes != 0) continue;
     cuts.push_back(0);
     for (const std::uint64_t cut : cuts) tears.push_back({Fate::Kind::kRuined, cut, false});
   }
