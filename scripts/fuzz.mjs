@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Builds the libFuzzer targets with clang and runs each: `npm run test:fuzz -- [seconds for each]
 // [target name …]`. Inputs found are kept in build-fuzz/corpus; a crash leaves its input beside them.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
 const secondsDefault = 60;
@@ -46,16 +48,25 @@ const settings = [
 run('cmake', ['-S', '.', '-B', buildDirectory, '-G', 'Ninja', ...settings.map((setting) => `-D${setting}`)]);
 run('cmake', ['--build', buildDirectory]);
 
-for (const target of targets) {
+// Each target is one process: as many at a time as there are processors.
+async function fuzz(target) {
   const corpus = path.join(buildDirectory, 'corpus', target);
   mkdirSync(corpus, { recursive: true });
   const seeds = path.join('native/test/corpus', target);
   const inputs = existsSync(seeds) ? [corpus, seeds] : [corpus];
   console.log(`${target}: ${seconds} s`);
-  run(path.join(buildDirectory, target), [
+  const options = [
     `-max_total_time=${seconds}`,
     '-print_final_stats=1',
     `-artifact_prefix=${buildDirectory}/corpus/${target}-`,
-    ...inputs,
-  ]);
+  ];
+  const child = spawn(path.join(buildDirectory, target), [...options, ...inputs], { stdio: 'inherit' });
+  const [status] = await once(child, 'exit');
+  if (status !== 0) process.exit(status ?? 1);
 }
+
+const waiting = [...targets];
+async function fuzzOneAfterTheOther() {
+  for (let target = waiting.shift(); target !== undefined; target = waiting.shift()) await fuzz(target);
+}
+await Promise.all(Array.from({ length: availableParallelism() }, fuzzOneAfterTheOther));

@@ -72,11 +72,11 @@ function copyIfChanged(from, to) {
   utimesSync(to, new Date(), new Date());
 }
 
-/** The sources as one bug needs them: file name to text. Every other planted file goes back to what it was. */
-function plant(bug) {
+/** The sources as one bug needs them: file name to text. */
+function plant(bug, unchanged) {
   const texts = new Map();
   for (const { file, find, replace } of bug.edits) {
-    const text = texts.get(file) ?? readFileSync(path.join(root, file), 'utf8');
+    const text = texts.get(file) ?? unchanged(file);
     const words = lines(find).trim().split(/\s+/).map(escapeForRegExp);
     const matches = [...text.matchAll(new RegExp(words.join('\\s+'), 'g'))];
     if (matches.length !== 1) fail(`${bug.name}: Expected once in ${file} but found ${matches.length} times: ${find}`);
@@ -94,9 +94,9 @@ function escapeForRegExp(text) {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-function writeSources(sources, texts, plantedBefore) {
+function writeSources(sources, texts, plantedBefore, unchanged) {
   for (const file of plantedBefore) {
-    if (!texts.has(file)) writeFileSync(path.join(sources, file), readFileSync(path.join(root, file)));
+    if (!texts.has(file)) writeFileSync(path.join(sources, file), unchanged(file));
   }
   for (const [file, text] of texts) writeFileSync(path.join(sources, file), text);
 }
@@ -157,11 +157,17 @@ for (const name of options.only) {
 const chosen = bugs.filter((bug) =>
   options.only.length > 0 ? options.only.includes(bug.name) : bug.ci || !options.ci,
 );
-// All of them, before anything is built: a find that went stale is noticed at once.
-const planted = new Map(bugs.map((bug) => [bug.name, plant(bug)]));
-
 const sources = path.join(options.build, 'source');
 copySources(sources);
+// As copied: somebody may be editing the originals meanwhile.
+const texts = new Map();
+for (const { file } of bugs.flatMap((bug) => bug.edits)) {
+  texts.set(file, readFileSync(path.join(sources, file), 'utf8'));
+}
+const unchanged = (file) => texts.get(file);
+// All of them, before anything is built: a find that went stale is noticed at once.
+const planted = new Map(bugs.map((bug) => [bug.name, plant(bug, unchanged)]));
+
 configure(options, sources);
 const broken = build(options);
 if (broken !== undefined) fail(broken);
@@ -175,12 +181,12 @@ console.log(row(['bug', 'rule', 'result', 'invariant', 'images', 'seconds', 'wha
 let missed = 0;
 let before = [];
 for (const bug of chosen) {
-  const texts = planted.get(bug.name);
-  writeSources(sources, texts, before);
-  before = [...texts.keys()];
+  const changed = planted.get(bug.name);
+  writeSources(sources, changed, before, unchanged);
+  before = [...changed.keys()];
   const failure = build(options);
   if (failure !== undefined) {
-    writeSources(sources, new Map(), before);
+    writeSources(sources, new Map(), before, unchanged);
     fail(`${bug.name} does not build:\n${failure}`);
   }
   const result = run(options, ['--images', String(imagesMax), ...(bug.arguments ?? ['--phase', 'crash'])]);
@@ -192,6 +198,6 @@ for (const bug of chosen) {
     console.log(`  expected ${bug.caughtBy.join(' or ')}; ${result.what}`);
   }
 }
-writeSources(sources, new Map(), before);
+writeSources(sources, new Map(), before, unchanged);
 console.log(`${chosen.length - missed} caught, ${missed} missed`);
 if (missed > 0) process.exit(1);
