@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Failures that were found once, each as small as it can be told.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "test/support/engine_harness.h"
+
+namespace seglog::log {
+namespace {
+
+using test::BusyOptions;
+using test::EngineHarness;
+using test::FaultKind;
+using test::Payloads;
+using test::SimulatedDisk;
+
+// What a full disk had cut short was written to the unlinked file of the first try.
+TEST(RegressionTest, DestagingThatAFullDiskCutShortIsWholeWhenItIsTriedAgain) {
+  SimulatedDisk disk;
+  const std::vector<std::string> data = Payloads(40, 1000);
+  {
+    EngineHarness log(&disk, BusyOptions());
+    ASSERT_TRUE(log.Open().ok());
+    disk.Inject({.kind = FaultKind::kExtend, .error_number = ENOSPC, .path_prefix = "streams/"});
+    for (const std::string& each : data) {
+      ASSERT_TRUE(log.Append("orders", each).status.ok());
+      log.RunAll();
+      if (disk.faults_met() > 0) log.clock().Advance(1'000'000);  // It tries again after a while.
+    }
+    ASSERT_EQ(disk.faults_met(), 1u);
+    log.Settle();
+    EXPECT_EQ(log.Data("orders"), data);
+    ASSERT_TRUE(log.Close().ok());
+  }
+  EngineHarness again(&disk, BusyOptions());
+  ASSERT_TRUE(again.Open().ok());
+  EXPECT_EQ(again.Data("orders"), data);
+}
+
+// The checkpoint that would have made room was not due, because the journal was not half full.
+TEST(RegressionTest, ARecordThatGoesBeyondTheJournalsBoundIsTakenOnceTheOldFilesAreFree) {
+  SimulatedDisk disk;
+  Options options = BusyOptions();
+  options.journal_live_bytes_max = 8 * options.journal_file_bytes;
+  options.record_bytes_max = options.journal_live_bytes_max;
+  EngineHarness log(&disk, options);
+  ASSERT_TRUE(log.Open().ok());
+  std::uint64_t old_files = 0;
+  while (old_files == 0) {
+    ASSERT_TRUE(log.Append("orders", std::string(1000, 'x')).status.ok());
+    old_files = log.state().old_journals.size();
+  }
+  const std::string large(7 * options.journal_file_bytes, 'y');
+  EXPECT_TRUE(log.Append("orders", large).status.ok());  // Await aborts where no answer comes.
+  EXPECT_EQ(log.Data("orders").back(), large);
+}
+
+// A file taken into the free ones before a crash was listed twice after it.
+TEST(RegressionTest, AFreeSegmentThatTheSnapshotStillListsAsDroppedIsUsedOnce) {
+  SimulatedDisk disk;
+  Options options = BusyOptions();
+  options.segment_bytes = 12 * 1024;
+  options.destage_bytes = 4 * 1024;
+  options.carry_bytes_max = 4 * 1024;
+  {
+    EngineHarness log(&disk, options);
+    ASSERT_TRUE(log.Open().ok());
+    for (const std::string& each : Payloads(40, 1000)) log.Append("orders", each);
+    log.Settle();
+    Request request;
+    request.kind = Request::Kind::kTruncateBefore;
+    request.token = 1'000'000;
+    request.stream = log.engine().HandleOf("orders");
+    request.sequence = 30;
+    log.state().inbox.Submit(std::move(request));
+    log.Settle();
+    ASSERT_FALSE(log.state().free_segments.empty());
+  }  // Killed before another snapshot.
+  EngineHarness log(&disk, options);
+  ASSERT_TRUE(log.Open().ok());
+  for (const std::string& each : Payloads(60, 1000)) {
+    ASSERT_TRUE(log.Append("orders", each).status.ok());
+  }
+  log.Settle();
+  EXPECT_TRUE(log.state().failure.ok()) << log.state().failure.ToString();
+  EXPECT_GT(log.engine().GetStats().segments_recycled, 0u);
+  EXPECT_EQ(log.Read("orders").sequences.back(), 100u);
+}
+
+// The mark block began a journal file; a record too large for it went to the one after, and nothing
+// led there.
+TEST(RegressionTest, AJournalFileWithoutABlockDoesNotEndTheWalk) {
+  SimulatedDisk disk;
+  Options options = BusyOptions();
+  options.record_bytes_max = 4 * options.journal_file_bytes;
+  {
+    EngineHarness log(&disk, options);
+    ASSERT_TRUE(log.Open().ok());
+    // Fills the journal file to the last page, a block of one page at a time.
+    while (log.state().journal->room() > 0) ASSERT_TRUE(log.Append("orders", "x").status.ok());
+    log.clock().Advance(options.mark_delay_us + 1);
+    for (int i = 0; i < 50 && log.state().journal->room() == 0; ++i) {
+      if (log.StepCommitter() != StepOutcome::kProgress) log.StepDestager();
+    }
+    ASSERT_EQ(log.state().journal->first_commit(), 0u);
+    ASSERT_TRUE(log.Append("orders", std::string(2 * options.journal_file_bytes, 'y')).status.ok());
+  }
+  EngineHarness log(&disk, options);
+  ASSERT_TRUE(log.Open().ok());
+  EXPECT_EQ(log.Data("orders").back().size(), 2 * options.journal_file_bytes);
+}
+
+}  // namespace
+}  // namespace seglog::log
