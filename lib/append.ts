@@ -263,7 +263,7 @@ function packBatch(engine: Engine, records: readonly BatchRecord[]): PackedBatch
 }
 
 function refOf(engine: Engine, keyOrRef: StreamRef | string | Uint8Array): StreamRef {
-  if (typeof keyOrRef === 'object' && 'handle' in keyOrRef) return keyOrRef;
+  if (typeof keyOrRef === 'object' && keyOrRef !== null && 'handle' in keyOrRef) return keyOrRef;
   return engine.refOf(keyOrRef);
 }
 

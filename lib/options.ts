@@ -37,7 +37,7 @@ export interface OpenOptions {
   readonly direct?: boolean | undefined;
   /** A segment that would grow beyond this many bytes is rotated. Default 67,108,864; 16,384 to 17,179,869,184. */
   readonly segmentBytes?: number | undefined;
-  /** A segment older than this many milliseconds is rotated. Default 0: never by age. */
+  /** An append to a segment older than this many milliseconds begins another. Default 0: never by age. */
   readonly segmentAgeMs?: number | undefined;
   /**
    * Size of the first journal file, so that a new log opens fast. A multiple of 4,096. Default 1,048,576; minimum
