@@ -53,7 +53,6 @@ export interface AppendResult {
 /** What a batch resolves with. */
 export interface BatchResult {
   /** The LSN of the first record; the others follow without a gap. 0 for an empty batch. */
-  /** 0 where the batch is empty: LSNs begin with 1. */
   readonly firstLsn: number;
   /** One per record, in the order given. */
   readonly records: readonly AppendResult[];
