@@ -59,7 +59,7 @@ Status SegmentFiles::Remove(const std::string& path) {
 
 Result<bool> SegmentFiles::Pool(const std::string& path, const std::string& pooled) {
   Forget(path);
-  const Result<bool> exists = fs_->Exists(path);
+  Result<bool> exists = fs_->Exists(path);
   if (!exists.ok() || !exists.value()) return exists;
   SEGLOG_RETURN_IF_ERROR(fs_->Rename(path, pooled));
   SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(kFreeSegmentsDirectory));
