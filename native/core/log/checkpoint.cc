@@ -11,8 +11,6 @@ namespace {
 
 // A stream that was carried this often is destaged, with a filler to the page's end.
 constexpr std::uint32_t kTimesCarriedMax = 2;
-// Of the free journal files, so many are kept to be used again.
-constexpr std::size_t kFreeJournalsMax = 4;
 // Of the files of dropped segments, so many.
 constexpr std::size_t kFreeSegmentsMax = 2;
 

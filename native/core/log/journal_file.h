@@ -19,6 +19,9 @@ struct FreeJournalFile {
   std::uint64_t bytes = 0;
 };
 
+// So many of them are kept; the others are removed.
+inline constexpr std::size_t kFreeJournalsMax = 4;
+
 // What checkpoints need to know of a file that is live.
 struct LiveJournalFile {
   std::uint64_t generation = 0;

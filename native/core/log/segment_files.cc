@@ -10,11 +10,6 @@ std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rf
 
 }  // namespace
 
-std::string SegmentFiles::Path(const std::string& key, std::uint64_t first_sequence,
-                               std::uint64_t segment_id) {
-  return format::StreamDirectory(key) + "/" + format::SegmentFileName(first_sequence, segment_id);
-}
-
 Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key, const std::string& path,
                                                    const std::string& recycled) {
   const std::string directory = format::StreamDirectory(key);

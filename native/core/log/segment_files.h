@@ -29,9 +29,6 @@ class SegmentFiles final {
   SegmentFiles(io::FileSystem* fs, std::size_t open_max, bool direct)
       : fs_(fs), open_max_(open_max), direct_(direct) {}
 
-  static std::string Path(const std::string& key, std::uint64_t first_sequence,
-                          std::uint64_t segment_id);
-
   // Makes the file and its directories, all names durable when it returns, but nothing in the file.
   // A file of that name can only be left over from destaging that was cut short: it is removed
   // first. `recycled`: a free file that is to become this one, "" for none.

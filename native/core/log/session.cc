@@ -11,7 +11,6 @@ namespace seglog::log {
 namespace {
 
 constexpr std::uint64_t kItemOverhead = 40;
-constexpr std::size_t kFreeJournalsMax = 4;
 
 }  // namespace
 

@@ -40,7 +40,7 @@ std::optional<Violation> CheckSealed(log::Engine* engine) {
     for (const auto& segment : stream.segments) {
       const format::CatalogSegment& row = segment->row;
       if (row.state != format::SegmentState::kSealed) continue;
-      const std::string path = log::SegmentFiles::Path(stream.key, row.first_sequence, row.id);
+      const std::string path = log::SegmentPath(stream.key, row);
       Result<std::unique_ptr<io::File>> file = state.environment.fs->Open(path, io::OpenOptions{});
       if (!file.ok()) return Violated(path, file.status().ToString());
       std::vector<std::byte> bytes(file.value()->Size().value());
