@@ -141,7 +141,8 @@ export interface NativeAddon {
   recovery(log: NativeLog): NativeRecovery;
   stats(log: NativeLog): NativeStats;
   durableLsn(log: NativeLog): number;
-  handleOf(log: NativeLog, key: Uint8Array): number;
+  /** -1 where there is none and `add` is false. */
+  handleOf(log: NativeLog, key: Uint8Array, add: boolean): number;
   describe(log: NativeLog, stream: number): NativeStreamInfo | undefined;
   streams(log: NativeLog, prefix: Uint8Array): NativeStreamInfo[];
   append(

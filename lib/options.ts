@@ -37,6 +37,11 @@ export interface OpenOptions {
   readonly direct?: boolean | undefined;
   /** A segment that would grow beyond this many bytes is rotated. Default 67,108,864; 16,384 to 17,179,869,184. */
   readonly segmentBytes?: number | undefined;
+  /**
+   * A stream with less than this lies in segments that streams share, so that 100,000 tiny streams are a few files; with
+   * more it goes on in segments of its own. Default 65,536; 0 to 1,048,576. 0: its own from the first record on.
+   */
+  readonly sharedStreamBytesMax?: number | undefined;
   /** An append to a segment older than this many milliseconds begins another. Default 0: never by age. */
   readonly segmentAgeMs?: number | undefined;
   /**
@@ -96,6 +101,7 @@ const PAGE_BYTES = 4096;
 
 const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
   segmentBytes: { min: 16 * 1024, max: 16 * 1024 ** 3 },
+  sharedStreamBytesMax: { min: 0, max: 2 ** 20 },
   segmentAgeMs: { min: 0, max: 1e12, native: 'segmentAgeUs', factor: 1000 },
   journalFirstBytes: { min: 64 * 1024, max: 2 ** 30, multipleOf: PAGE_BYTES },
   journalFileBytes: { min: 64 * 1024, max: 2 ** 30, multipleOf: PAGE_BYTES },
@@ -124,6 +130,7 @@ export function resolveOptions(given: OpenOptions, constants: NativeAddon['const
     durability: checkDurability(given.durability ?? 'sync'),
     direct: checkBoolean(given.direct ?? true, 'direct'),
     segmentBytes: numeric('segmentBytes'),
+    sharedStreamBytesMax: numeric('sharedStreamBytesMax'),
     segmentAgeMs: numeric('segmentAgeMs'),
     journalFirstBytes: numeric('journalFirstBytes'),
     journalFileBytes: numeric('journalFileBytes'),

@@ -19,6 +19,7 @@ test('log.options has all options, with what was given and the defaults', async 
     direct: true,
     segmentBytes: 20_000,
     segmentAgeMs: 1500,
+    sharedStreamBytesMax: 65_536,
     journalFirstBytes: 2 ** 20,
     journalFileBytes: 16 * 2 ** 20,
     journalLiveBytesMax: 64 * 2 ** 20,

@@ -269,7 +269,7 @@ describe('segments', () => {
   });
 
   test('are rotated by hand', async () => {
-    const log = await openTestLog();
+    const log = await openTestLog({ sharedStreamBytesMax: 0 });
     await fill(log, 'key', 10);
     await log.seal('key');
     await fill(log, 'key', 10);
@@ -278,7 +278,7 @@ describe('segments', () => {
   });
 
   test('are not made by sealing what has no records', async () => {
-    const log = await openTestLog();
+    const log = await openTestLog({ sharedStreamBytesMax: 0 });
     await log.seal('nothing');
     expect(log.streams()).toEqual([]);
     await fill(log, 'key', 1);

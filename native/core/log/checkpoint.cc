@@ -34,7 +34,7 @@ void Destager::BeginCheckpoint() {
   generation_ = state_->journal->generation();
   laggards_.clear();
   laggard_ = 0;
-  for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
+  for (const StreamHandle handle : state_->table.with_segments()) {
     for (const auto& segment : state_->table.at(handle).segments) {
       if (segment->oldest_generation == 0 || segment->oldest_generation >= generation_) continue;
       laggards_.push_back({.stream = handle, .segment = segment, .end = segment->pending.end()});

@@ -334,6 +334,7 @@ void Committer::MakeDurable() {
         break;
       (*segment)->durable_end = (*segment)->row.end;
     }
+    if (stream.segments.empty()) continue;
     const bool ended =
         stream.segments.size() > 1 &&
         stream.segments[stream.segments.size() - 2]->row.state == format::SegmentState::kEnded;

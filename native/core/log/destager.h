@@ -68,7 +68,7 @@ class Destager final {
   StepOutcome StepQueue();
   // Writes and syncs one chunk. `whole`: everything of an ended segment, whole pages otherwise.
   Status DestageChunk(StreamHandle handle, const std::shared_ptr<Segment>& segment, bool* progress);
-  Result<SegmentFiles::FileRef> CreateSegmentFile(const std::string& key, const std::string& path);
+  Result<SegmentFiles::FileRef> CreateSegmentFile(const std::string& path);
   std::uint64_t DestageLimit(const Segment& segment) const;
   bool FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment);
   bool FindSegmentToSeal(StreamHandle handle);

@@ -15,6 +15,9 @@ StreamInfo InfoOf(StreamHandle handle, const Stream& stream) {
   info.next_sequence = stream.visible_next;
   info.created_us = stream.created_us;
   info.segments = stream.segments.size();
+  info.bytes = stream.shared.bytes;
+  info.last_lsn = stream.shared.last_lsn;
+  info.last_time_us = stream.shared.last_time_us;
   for (const auto& segment : stream.segments) {
     info.bytes += segment->row.end - format::kSegmentDataOffset;
     if (segment->row.last_lsn == 0) continue;
@@ -78,6 +81,11 @@ StreamHandle Engine::HandleOf(std::string_view key) {
   return state_.table.HandleOf(key);
 }
 
+std::optional<StreamHandle> Engine::Find(std::string_view key) {
+  const std::lock_guard lock(state_.mutex);
+  return state_.table.Find(key);
+}
+
 Result<StreamInfo> Engine::Describe(StreamHandle handle) {
   const std::lock_guard lock(state_.mutex);
   const Stream& stream = state_.table.at(handle);
@@ -88,7 +96,7 @@ Result<StreamInfo> Engine::Describe(StreamHandle handle) {
 std::vector<StreamInfo> Engine::Streams(std::string_view prefix) {
   const std::lock_guard lock(state_.mutex);
   std::vector<StreamInfo> infos;
-  for (StreamHandle handle = 0; handle < state_.table.size(); ++handle) {
+  for (StreamHandle handle = kSharedHandle + 1; handle < state_.table.size(); ++handle) {
     const Stream& stream = state_.table.at(handle);
     if (stream.born() && stream.key.starts_with(prefix)) infos.push_back(InfoOf(handle, stream));
   }
@@ -114,7 +122,7 @@ Stats Engine::GetStats() {
   stats.segments_sealed = counters.segments_sealed;
   stats.segments_recycled = counters.segments_recycled;
   stats.journal_live_bytes = state_.LiveJournalBytes();
-  for (StreamHandle handle = 0; handle < state_.table.size(); ++handle) {
+  for (const StreamHandle handle : state_.table.with_segments()) {
     for (const auto& segment : state_.table.at(handle).segments) {
       stats.pending_bytes += segment->pending.size();
     }

@@ -25,6 +25,8 @@ struct Options {
 
   std::uint64_t segment_bytes = 64u << 20;  // a segment that would grow beyond this is rotated
   std::uint64_t segment_age_us = 0;         // 0: never by age
+  // A stream with less lies in segments that streams share. 0: each has its own from the start.
+  std::uint64_t shared_stream_bytes_max = 64u << 10;
   std::uint64_t journal_first_bytes = 1u << 20;
   std::uint64_t journal_file_bytes = 16u << 20;
   std::uint64_t journal_live_bytes_max = 64u << 20;  // also bounds memory of what is not destaged

@@ -34,8 +34,9 @@ void Reader::Read(const ReadRequest& request, ReadResult* result) {
   std::uint64_t sequence = std::max<std::uint64_t>(request.from_sequence, 1);
   Place place;
   while (FindPlace(request, &sequence, &place, result)) {
-    result->status = ReadSegment(request, place, &sequence, result);
-    if (result->records.empty() && WasDropped(place)) {
+    result->status = place.shared ? ReadShared(request, place, &sequence, result)
+                                  : ReadSegment(request, place, &sequence, result);
+    if (result->records.empty() && WasDropped(place, sequence)) {
       result->status = Status::Ok();
       result->damage.clear();
       continue;
@@ -55,9 +56,20 @@ bool Reader::FindPlace(const ReadRequest& request, std::uint64_t* sequence, Plac
   Stream& stream = state_->table.at(request.stream);
   place->limit = request.accepted ? stream.next_sequence : stream.visible_next;
   *sequence = std::max(*sequence, stream.first_sequence);
-  if (*sequence >= place->limit || *sequence > request.to_sequence || stream.segments.empty()) {
+  const std::uint64_t shared_next = stream.shared_next_sequence();
+  if (request.from_lsn > stream.shared.last_lsn) *sequence = std::max(*sequence, shared_next);
+  if (*sequence >= place->limit || *sequence > request.to_sequence) {
     result->at_end = true;
     return false;
+  }
+  place->stream = request.stream;
+  place->stream_id = stream.id;
+  place->key = stream.key;
+  place->shared = *sequence < shared_next;
+  if (place->shared) {
+    place->frames = stream.shared;
+    place->next_sequence = shared_next;
+    return true;
   }
   auto after = std::upper_bound(stream.segments.begin(), stream.segments.end(), *sequence,
                                 [](std::uint64_t wanted, const auto& segment) {
@@ -76,14 +88,14 @@ bool Reader::FindPlace(const ReadRequest& request, std::uint64_t* sequence, Plac
   place->footer_bytes = row.footer_bytes;
   place->next_sequence = row.next_sequence;
   place->is_last = segment == stream.segments.back();
-  place->key = stream.key;
   place->path = SegmentPath(stream.key, row);
   return true;
 }
 
-bool Reader::WasDropped(const Place& place) {
+bool Reader::WasDropped(const Place& place, std::uint64_t sequence) {
   const std::lock_guard lock(state_->mutex);
-  return place.segment->dropped;
+  return place.shared ? sequence < state_->table.at(place.stream).first_sequence
+                      : place.segment->dropped;
 }
 
 // Bytes [offset, offset + bytes) of the segment, cut at its end.
@@ -120,7 +132,7 @@ Status Reader::Fetch(const Place& place, std::uint64_t offset, std::uint64_t byt
 // A window of at least `at_least` bytes that begins with a frame, and holds all of it.
 Status Reader::FetchFrame(const Place& place, std::uint64_t offset, std::uint64_t at_least,
                           Window* window) {
-  SEGLOG_RETURN_IF_ERROR(Fetch(place, offset, std::max(at_least, kWindowBytesMin), window));
+  SEGLOG_RETURN_IF_ERROR(Fetch(place, offset, at_least, window));
   if (window->bytes.size() < format::kFrameHeaderBytes) return TooShort();
   const Result<format::FrameHeader> header = format::DecodeFrameHeader(window->bytes);
   if (!header.ok()) return header.status();
@@ -176,7 +188,8 @@ Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::
   std::uint64_t offset = StartOffset(request, place, *sequence);
   while (result->records.empty() && offset < place.end) {
     Window window;
-    Status fetched = FetchFrame(place, offset, request.bytes_max, &window);
+    Status fetched =
+        FetchFrame(place, offset, std::max(request.bytes_max, kWindowBytesMin), &window);
     std::size_t position = 0;
     Walk walk = Walk::kMore;
     while (fetched.ok() && walk == Walk::kMore && position < window.bytes.size()) {
@@ -332,7 +345,7 @@ bool Reader::FindNextFrame(const Place& place, std::uint64_t offset, std::uint64
     const ByteSpan rest = window.bytes.subspan(static_cast<std::size_t>(at - window.offset));
     if (!format::DecodeFrameHeader(rest).ok()) continue;
     Window whole;
-    if (!FetchFrame(place, at, 0, &whole).ok()) continue;
+    if (!FetchFrame(place, at, kWindowBytesMin, &whole).ok()) continue;
     const Result<format::FrameHeader> frame =
         format::VerifyFrame(whole.bytes, place.segment_id, at);
     if (!frame.ok() || frame->next_sequence() <= sequence) continue;

@@ -24,6 +24,10 @@ class Reader final {
  private:
   // What a read needs to know of the segment it is in, as of one moment.
   struct Place {
+    bool shared = false;  // among the segments that streams share: see shared_read.cc
+    StreamHandle stream = 0;
+    std::uint64_t stream_id = 0;
+    format::CatalogShared frames;  // of the stream in shared segments
     std::shared_ptr<Segment> segment;
     std::uint64_t segment_id = 0;
     std::uint64_t end = 0;
@@ -45,8 +49,14 @@ class Reader final {
     std::vector<format::IndexEntry> entries;
     bool footer_tried = false;
   };
-  // The segment was truncated away while it was read; whatever was found in its file means nothing.
-  bool WasDropped(const Place& place);
+  // A frame in a shared segment, whole.
+  struct SharedFrame {
+    Place place;
+    Window window;
+    format::FrameHeader header;
+  };
+  // What was read was truncated away meanwhile; whatever was found in its file means nothing.
+  bool WasDropped(const Place& place, std::uint64_t sequence);
 
   enum class Walk : std::uint8_t { kMore, kDone };
 
@@ -55,6 +65,17 @@ class Reader final {
   Status Fetch(const Place& place, std::uint64_t offset, std::uint64_t bytes, Window* window);
   Status FetchFrame(const Place& place, std::uint64_t offset, std::uint64_t at_least,
                     Window* window);
+  Status ReadShared(const ReadRequest& request, const Place& place, std::uint64_t* sequence,
+                    ReadResult* result);
+  bool PlaceOfShared(const Place& stream, std::uint64_t segment_id, Place* place);
+  Status WalkLinks(const Place& stream, std::uint64_t sequence, std::vector<SharedFrame>* frames,
+                   format::SharedPosition* stopped);
+  Status FetchShared(const Place& stream, const format::SharedPosition& position,
+                     std::uint64_t next_sequence, SharedFrame* frame);
+  void SearchShared(const Place& stream, std::uint64_t sequence,
+                    const format::SharedPosition& until, std::vector<SharedFrame>* frames);
+  void CollectShared(const ReadRequest& request, const std::vector<SharedFrame>& frames,
+                     std::uint64_t* sequence, ReadResult* result);
   std::uint64_t StartOffset(const ReadRequest& request, const Place& place, std::uint64_t sequence);
   void LoadFooter(const Place& place, Hints* hints);
   void NoteHint(const Place& place, const format::FrameHeader& header, std::uint64_t offset);

@@ -65,18 +65,24 @@ Result<std::size_t> SealJob::VerifyFrames(ByteSpan piece) {
     }
     const Result<CheckedFrame> frame = CheckFrame(rest, row_.id, position_ + used, nullptr);
     if (!frame.ok()) return frame.status();
-    if (footer_.index.empty() ||
-        position_ + used >= footer_.index.back().offset + format::kIndexStrideBytes) {
-      footer_.index.push_back({.sequence = header->first_sequence,
-                               .lsn = header->first_lsn,
-                               .time_us = header->time_us,
-                               .offset = position_ + used});
-    }
+    ListFrame(frame->header, position_ + used);
     CountFrame(frame->header, frame->last_lsn);
     used += static_cast<std::size_t>(header->total_bytes());
   }
   piece_bytes_ = kPieceBytes;
   return used;
+}
+
+// In shared segments sequences count the records of all streams, and LSNs may fall from frame to
+// frame of one commit.
+void SealJob::ListFrame(const format::FrameHeader& header, std::uint64_t offset) {
+  std::vector<format::IndexEntry>& index = footer_.index;
+  if (!index.empty() && offset < index.back().offset + format::kIndexStrideBytes) return;
+  const std::uint64_t lsn_min = index.empty() ? 0 : index.back().lsn;
+  index.push_back({.sequence = footer_.last_sequence + 1,
+                   .lsn = std::max(lsn_min, header.first_lsn),
+                   .time_us = header.time_us,
+                   .offset = offset});
 }
 
 void SealJob::CountFrame(const format::FrameHeader& header, std::uint64_t last_lsn) {
@@ -86,8 +92,8 @@ void SealJob::CountFrame(const format::FrameHeader& header, std::uint64_t last_l
     footer_.first_time_us = header.time_us;
   }
   footer_.record_count += header.record_count;
-  footer_.last_sequence = header.next_sequence() - 1;
-  footer_.last_lsn = last_lsn;
+  footer_.last_sequence += header.record_count;
+  footer_.last_lsn = std::max(footer_.last_lsn, last_lsn);
   footer_.last_time_us = header.time_us;
 }
 

@@ -35,6 +35,7 @@ class SealJob final {
 
   Status ReadPiece(io::File* file);
   Result<std::size_t> VerifyFrames(ByteSpan piece);
+  void ListFrame(const format::FrameHeader& header, std::uint64_t offset);
   void CountFrame(const format::FrameHeader& header, std::uint64_t last_lsn);
   Status WriteFooter();
 

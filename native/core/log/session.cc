@@ -54,7 +54,7 @@ void Recovery::DescribeChanges() {
 // At most so many bytes of blocks repeat what is pending.
 std::uint64_t Recovery::SessionBytes() const {
   std::uint64_t bytes = 0;
-  for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
+  for (const StreamHandle handle : state_->table.with_segments()) {
     for (const auto& segment : state_->table.at(handle).segments) {
       const std::uint64_t pending = segment->pending.size();
       if (pending > 0) bytes += pending + kItemOverhead * (1 + pending / SessionPieceBytes());
@@ -70,7 +70,7 @@ std::uint64_t Recovery::SessionPieceBytes() const { return state_->options.commi
 Status Recovery::WriteSessionBlocks(JournalFile* journal) {
   format::CommitBlockBuilder builder;
   builder.Begin(state_->next_lsn);
-  for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
+  for (const StreamHandle handle : state_->table.with_segments()) {
     Stream& stream = state_->table.at(handle);
     for (const auto& segment : stream.segments) {
       const PendingBytes& pending = segment->pending;
