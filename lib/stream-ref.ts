@@ -5,11 +5,14 @@
 import { type Key, keyOf } from './key.js';
 import type { NativeAddon, NativeLog } from './native.js';
 
+const NO_BYTES = new Uint8Array(0);
+
 export class StreamRef {
   readonly key: Key;
   /** In hex; known once a record of the stream is accepted. */
   id: string | undefined;
-  readonly #bytes: Uint8Array;
+  /** The key, until the addon's number is known. */
+  #bytes: Uint8Array;
   #handle = -1;
 
   /** `bytes` is not the caller's any more. */
@@ -20,13 +23,17 @@ export class StreamRef {
 
   /** The addon's number of the stream; -1 where nothing was ever appended to it. */
   find(native: NativeAddon, log: NativeLog): number {
-    if (this.#handle < 0) this.#handle = native.handleOf(log, this.#bytes, false);
-    return this.#handle;
+    return this.#handle < 0 ? this.#ask(native, log, false) : this.#handle;
   }
 
   /** The same, for appending: makes an entry where there is none. */
   handle(native: NativeAddon, log: NativeLog): number {
-    if (this.#handle < 0) this.#handle = native.handleOf(log, this.#bytes, true);
+    return this.#handle < 0 ? this.#ask(native, log, true) : this.#handle;
+  }
+
+  #ask(native: NativeAddon, log: NativeLog, add: boolean): number {
+    this.#handle = native.handleOf(log, this.#bytes, add);
+    if (this.#handle >= 0) this.#bytes = NO_BYTES;
     return this.#handle;
   }
 }

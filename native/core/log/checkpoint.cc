@@ -197,25 +197,4 @@ StepOutcome Destager::DropSegment(const format::CatalogDropped& dropped) {
   return StepOutcome::kProgress;
 }
 
-// Everything is committed and durable. What is not destaged stays in the journal.
-StepOutcome Destager::WriteLastSnapshot() {
-  Status written;
-  if (!last_snapshot_begun_) {
-    {
-      const std::lock_guard lock(state_->mutex);
-      snapshot_ = state_->Capture();
-      snapshot_.clean = true;
-      snapshot_.next_lsn = state_->next_lsn;
-    }
-    last_snapshot_begun_ = true;
-    written = catalogs_.WriteFirst(&snapshot_);
-    if (written.ok()) return StepOutcome::kProgress;
-  } else {
-    written = catalogs_.WriteSecond();
-  }
-  const std::lock_guard lock(state_->mutex);
-  state_->close_result = written;
-  return StepOutcome::kProgress;
-}
-
 }  // namespace seglog::log

@@ -39,7 +39,7 @@ StepOutcome Destager::Step() {
     }
   }
   if (journal_bytes != 0) return PrepareJournal(journal_bytes);
-  if (closing) return WriteLastSnapshot();
+  if (closing) return StepClosing();
   format::CatalogDropped dropped;
   if (DropIsDue(&dropped)) return DropSegment(dropped);
   if (phase_ == Phase::kNone && CheckpointIsDue()) BeginCheckpoint();

@@ -39,10 +39,6 @@ class Recovery final {
   void RememberBytes(Stream* owner, std::uint64_t segment_id, std::uint64_t offset, ByteSpan bytes);
   void SetNumbers();
   Status BeginSession();
-  std::uint64_t SessionBytes() const;
-  std::uint64_t SessionPieceBytes() const;
-  Status WriteSessionBlocks(JournalFile* journal);
-  Status WriteSessionBlock(JournalFile* journal, format::CommitBlockBuilder* builder);
   Status WriteSnapshots();
   Status FreeOldJournals();
   void DescribeChanges();
