@@ -300,6 +300,7 @@ describe('verify', () => {
         records: 6,
         seconds: expect.any(Number),
         damage: [],
+        damageOmitted: 0,
       },
     ]);
   });
@@ -389,6 +390,19 @@ describe('help', () => {
     }
   });
 
+  test('names no option that docs/cli.md does not have', async () => {
+    const documented = readFileSync(new URL('../docs/cli.md', import.meta.url), 'utf8');
+    for (const command of ['ingest', 'ls', 'info', 'read', 'tail', 'verify', 'hexdump']) {
+      const { stdout } = await runCli([command, '--help']);
+      const options = [...stdout.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, name = '']) => name);
+      expect(options).toContain('--json');
+      const section = documented.slice(documented.indexOf(`\n## ${command}\n`)).split('\n## ')[1] ?? '';
+      for (const option of options.filter((name) => name !== '--help')) {
+        expect(section, `${option} of ${command}`).toContain(option);
+      }
+    }
+  });
+
   test('has the version', async () => {
     const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
     const { code, stdout } = await runCli(['--version']);
@@ -445,9 +459,9 @@ describe.skipIf(!canLocate)('hexdump', () => {
     const { code, stdout } = await runCli(['hexdump', await makeLog(), 'orders/eu', '1']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^File {5}streams\/\S+\.seg/m);
-    expect(stdout).toMatch(/^ +4096 +4 {2}frame magic +53 47 46 52 +SGFR$/m);
-    expect(stdout).toMatch(/^ +4100 +4 {2}frame checksum .*0x[0-9a-f]{8}, right$/m);
-    expect(stdout).toMatch(/^ +4160 +4 {2}record checksum .*0x[0-9a-f]{8}, right$/m);
+    expect(stdout).toMatch(/^ +4096 +4 {2}magic +53474652 +SGFR$/m);
+    expect(stdout).toMatch(/^ +4100 +4 {2}checksum .*0x[0-9a-f]{8}, right$/m);
+    expect(stdout).toMatch(/^ +4160 +4 {2}checksum .*0x[0-9a-f]{8}, right$/m);
     expect(stdout).toMatch(/^00001000 {2}53 47 46 52 .*\|SGFR/m);
   });
 

@@ -124,7 +124,7 @@ function frameValue(placed: PlacedFrame, name: string, bytes: Buffer): string {
     case 'stream id':
       return `0x${value.toString(16)}`;
     case 'time':
-      return `${value}, ${formatTime(Number(value))}`;
+      return formatTime(Number(value));
     case 'flags':
       return flagsValue(Number(value));
     default:
@@ -140,8 +140,9 @@ function frameChecksum({ segmentId, frameOffset, frame }: PlacedFrame): number {
   return crc32c(crc, frame.subarray(frame.length - tableBytes));
 }
 
+/** Right, or what the bytes give instead. */
 function checksumValue(stored: number, computed: number): string {
-  return `${hex32(stored)}, ${stored === computed ? 'right' : `wrong: the bytes give ${hex32(computed)}`}`;
+  return `${hex32(stored)}, ${stored === computed ? 'right' : `wrong: ${hex32(computed)}`}`;
 }
 
 function flagsValue(flags: number): string {
@@ -151,8 +152,8 @@ function flagsValue(flags: number): string {
 
 function lengthValue(length: number): string {
   const kind = (length >>> KIND_SHIFT) & KIND_MASK;
-  const headers = length >>> HEADERS_SHIFT === 1 ? 'user headers' : 'no user headers';
-  return `${length & PAYLOAD_BYTES_MASK} payload bytes, kind ${RECORD_KINDS.get(kind) ?? kind}, ${headers}`;
+  const headers = length >>> HEADERS_SHIFT === 1 ? 'headers' : 'no headers';
+  return `${length & PAYLOAD_BYTES_MASK} bytes, ${RECORD_KINDS.get(kind) ?? `kind ${kind}`}, ${headers}`;
 }
 
 function hex32(value: number): string {

@@ -111,24 +111,28 @@ async function printLocation(
   all: boolean,
 ): Promise<void> {
   const { out } = session;
-  const where = location.inFile ? '' : ' (so far only in the journal)';
   const heading = (text: string) => session.style('bold', text);
   await out.line(`${heading('Record   ')}${cutText(title, 200)}`);
-  await out.line(`${heading('File     ')}${escapeText(location.file)}${where}`);
+  await out.line(`${heading('File     ')}${escapeText(location.file)}`);
+  if (!location.inFile) await out.line(`${heading('         ')}its bytes are in the journal only, so far`);
   await out.line(`${heading('Segment  ')}${location.segmentId}`);
-  await out.line(`${heading('Frame    ')}at ${location.frameOffset}, ${countOf(location.frame.length, 'byte')}`);
-  await out.line('');
-  const [titles = '', ...lines] = tableLines(COLUMNS, fields.map(fieldRow), out.columns);
-  await out.line(heading(titles));
-  for (const line of lines) await out.line(line);
+  await out.line(
+    `${heading('Frame    ')}at ${location.frameOffset}, ${countOf(location.frame.length, 'byte')}; the record at ${location.recordOffset}`,
+  );
+  for (const structure of ['frame', 'record']) {
+    const rows = fields.filter((field) => field.structure === structure).map(fieldRow);
+    const [titles = '', ...lines] = tableLines(COLUMNS, rows, out.columns);
+    await out.line('');
+    await out.line(heading(structure === 'frame' ? 'Frame header' : 'Record'));
+    for (const line of [session.style('dim', titles), ...lines]) await out.line(line);
+  }
   await out.line('');
   for (const line of dumpLines(placed, fields, all)) await out.line(line);
 }
 
-function fieldRow({ structure, name, offset, bytes, value }: Field): string[] {
-  const shown = bytes.toString('hex', 0, FIELD_BYTES_SHOWN).replace(/..(?!$)/g, '$& ');
-  const more = bytes.length > FIELD_BYTES_SHOWN ? ' …' : '';
-  return [String(offset), String(bytes.length), `${structure} ${name}`, shown + more, value];
+function fieldRow({ name, offset, bytes, value }: Field): string[] {
+  const more = bytes.length > FIELD_BYTES_SHOWN ? '…' : '';
+  return [String(offset), String(bytes.length), name, bytes.toString('hex', 0, FIELD_BYTES_SHOWN) + more, value];
 }
 
 /** The frame's header and the record, or everything, sixteen bytes a line. */

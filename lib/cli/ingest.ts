@@ -90,7 +90,7 @@ async function printSummary(session: Session, summary: IngestSummary, json: bool
     return session.out.line(jsonLine(withNulls({ ...summary, seconds: roundSeconds(seconds), recordsPerSecond })));
   const rates = `${formatCount(recordsPerSecond)} records/s, ${formatBytes(Math.round(perSecond(bytes)))}/s`;
   await session.out.line(`${countOf(records, 'record')}, ${formatBytes(bytes)} in ${formatSeconds(seconds)}: ${rates}`);
-  const durable = durableRecords === records ? 'All' : formatCount(durableRecords);
+  const durable = durableRecords === records ? 'all' : formatCount(durableRecords);
   const lsns = firstLsn === undefined ? '' : `, LSNs ${formatCount(firstLsn)} to ${formatCount(lastLsn ?? 0)}`;
   await session.out.line(records === 0 ? 'Nothing was appended.' : `Durable: ${durable} of them${lsns}.`);
 }

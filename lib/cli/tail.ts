@@ -12,7 +12,7 @@ import { Interruption } from './interruption.js';
 import { journalState } from './journal-state.js';
 import { jsonRecord } from './json.js';
 import { lsnOfLast, lsnSince } from './last-records.js';
-import { jsonLine } from './output.js';
+import { jsonLine, oneLine } from './output.js';
 import { type LineWidths, recordLine } from './record-line.js';
 import { type Session, withLog } from './session.js';
 import { matchStreams, noStream } from './streams.js';
@@ -24,6 +24,8 @@ const INTERVAL_MS_DEFAULT = 250;
 const KEY_COLUMNS_MAX = 32;
 /** Opening a log takes at most this part of the time while it is followed. */
 const BUSY_PART = 0.2;
+/** After so many passes in a row that met damage, it is damage. */
+const FAILED_PASSES_MAX = 5;
 
 interface TailOptions {
   readonly follow: boolean;
@@ -70,6 +72,7 @@ class Tail {
   readonly #options: TailOptions;
   /** Undefined until the log was read for the first time. */
   #nextLsn: number | undefined;
+  #failedPasses = 0;
   #widths: LineWidths = { key: undefined, seq: 0 };
 
   constructor(session: Session, directory: string, pattern: string, options: TailOptions) {
@@ -98,7 +101,7 @@ class Tail {
       const startMs = performance.now();
       const state = await journalState(this.#directory);
       if (state === undefined || state !== seen) {
-        if (await this.#passUnlessLocked(signal)) seen = state;
+        if (await this.#attempt(signal)) seen = state;
         await this.#session.out.flush();
       }
       const tookMs = performance.now() - startMs;
@@ -106,14 +109,22 @@ class Tail {
     }
   }
 
-  /** False: a writer had the log open, in a way that lets nobody read. */
-  async #passUnlessLocked(signal: AbortSignal): Promise<boolean> {
+  /** False: the log could not be read just now. */
+  async #attempt(signal: AbortSignal): Promise<boolean> {
     try {
       await this.#pass(signal);
+      this.#failedPasses = 0;
       return true;
     } catch (error) {
-      if (error instanceof SeglogError && error.code === 'LOCKED' && this.#nextLsn !== undefined) return false;
-      throw error;
+      this.#failedPasses++;
+      if (!(error instanceof SeglogError)) throw error;
+      // Files that a writer uses again while they are read look damaged; true damage is still there the next time.
+      const mayPass = error.code === 'LOCKED' || (error.code === 'CORRUPT' && this.#failedPasses < FAILED_PASSES_MAX);
+      if (!mayPass) throw error;
+      if (this.#nextLsn === undefined && this.#failedPasses === 1) {
+        await this.#session.note(`seglog: waiting: ${oneLine(error.message)}`);
+      }
+      return false;
     }
   }
 
@@ -126,8 +137,8 @@ class Tail {
       this.#widen(streams);
       const endLsn = log.recovery.lastLsn + 1;
       const fromLsn = this.#nextLsn ?? (await this.#firstLsn(log, streams));
-      this.#nextLsn = endLsn;
       if (fromLsn !== undefined && fromLsn < endLsn) await this.#print(log, streams, fromLsn, signal);
+      this.#nextLsn = endLsn;
     });
   }
 
@@ -149,6 +160,8 @@ class Tail {
       await out.line(
         this.#options.json ? jsonLine(jsonRecord(record)) : recordLine(this.#session, record, this.#widths),
       );
+      // Should the reading fail further on, the next pass begins here.
+      this.#nextLsn = record.lsn + 1;
     }
   }
 

@@ -25,6 +25,8 @@ interface VerifyReport {
   readonly bytes: number;
   readonly records: number;
   readonly damage: readonly Damage[];
+  /** Damage that was found and is not listed. */
+  readonly damageOmitted?: number;
 }
 
 interface VerifyOptions {
@@ -94,7 +96,8 @@ async function verifyLog(
   signal: AbortSignal,
   onProgress: (progress: VerifyProgress) => void,
 ): Promise<VerifyReport> {
-  if (canVerify(log)) return log.verify({ signal, onProgress });
+  const verifiable: object = log;
+  if (canVerify(verifiable)) return verifiable.verify({ signal, onProgress });
   const streams = log.streams();
   const bytesTotal = streams.reduce((sum, stream) => sum + stream.bytes, 0);
   const damage: Damage[] = [];
@@ -122,18 +125,19 @@ function canVerify(log: object): log is Verifiable {
 }
 
 function jsonReport(directory: string, report: Verified): object {
-  const { segments, sealedSegments, bytes, records, damage, seconds } = report;
+  const { segments, sealedSegments, bytes, records, damage, damageOmitted = 0 } = report;
   const status = damage.length === 0 ? 'sound' : 'damaged';
-  const took = { seconds: roundSeconds(seconds) };
-  return { directory, status, segments, sealedSegments, bytes, records, ...took, damage: damage.map(jsonDamage) };
+  const seconds = roundSeconds(report.seconds);
+  const listed = { damage: damage.map(jsonDamage), damageOmitted };
+  return { directory, status, segments, sealedSegments, bytes, records, seconds, ...listed };
 }
 
 async function printReport(session: Session, directory: string, report: Verified): Promise<void> {
-  const { segments, sealedSegments, bytes, records, damage, seconds } = report;
+  const { segments, sealedSegments, bytes, records, damage, damageOmitted = 0, seconds } = report;
   const what = `${countOf(segments, 'segment')} (${sealedSegments} sealed), ${countOf(records, 'record')}`;
   const rate = `${formatBytes(bytes)} in ${formatSeconds(seconds)}, ${formatBytes(bytes / seconds)}/s`;
   await session.out.line(`${escapeText(directory)}: ${what}, ${rate}`);
   for (const one of damage) await session.out.line(`${session.style('red', 'damage')}  ${damageLine(one)}`);
-  const places = countOf(damage.length, 'damaged place');
+  const places = countOf(damage.length + damageOmitted, 'damaged place');
   await session.out.line(damage.length === 0 ? 'No damage.' : session.style('red', `${places}.`));
 }
