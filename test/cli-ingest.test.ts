@@ -172,7 +172,7 @@ describe('ingest stops at a line', () => {
     const { code, stdout, stderr } = await runCli(['ingest', newLog(), '--key-field', 'id', '--json'], 'x\n');
     expect(code).toBe(7);
     expect(jsonLines(stdout)).toMatchObject([{ status: 'failed', records: 0, durableRecords: 0, firstLsn: null }]);
-    expect(jsonLines(stderr)).toMatchObject([{ error: { code: 'BAD_INPUT', exitCode: 7 } }]);
+    expect(jsonLines(stderr)).toMatchObject([{ error: { code: 'BAD_INPUT', hint: null, exitCode: 7 } }]);
   });
 });
 

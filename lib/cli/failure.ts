@@ -45,7 +45,7 @@ export function failureOf(error: unknown, name: string | undefined): Failure | u
 export function failureLine(failure: Failure, json: boolean): string {
   const message = oneLine(failure.message);
   const hint = failure.hint === undefined ? undefined : oneLine(failure.hint);
-  if (json) return jsonLine({ error: { code: failure.code, message, hint, exitCode: failure.exitCode } });
+  if (json) return jsonLine({ error: { code: failure.code, message, hint: hint ?? null, exitCode: failure.exitCode } });
   return `seglog: ${failure.code}: ${message}${hint === undefined ? '' : ` (${hint})`}`;
 }
 
