@@ -33,7 +33,7 @@ async function makeLog(): Promise<string> {
 /** A closed log of whose stream `orders` record 2 of 3 is damaged in its segment file. */
 async function makeDamagedLog(): Promise<string> {
   const directory = temporaryDirectory();
-  const log = await openLog(directory);
+  const log = await openLog(directory, { sharedStreamBytesMax: 0 });
   for (const data of ['first-payload', 'second-payload', 'third-payload']) await log.append('orders', data);
   await log.seal('orders');
   while (log.stats().segmentsSealed === 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -62,7 +62,7 @@ describe('ls', () => {
       ['orders/eu/old', '1'],
       ['\\xff\\x00', '1'],
     ]);
-    expect(lines[2]).toMatch(/^orders\/eu {2,}3 {2,}\d+ B {2,}1 {2,}3 {2,}1 {2,}\S+$/);
+    expect(lines[2]).toMatch(/^orders\/eu {2,}3 {2,}\d+ B {2,}1 {2,}3 {2,}0 {2,}\S+$/);
   });
 
   test('--json prints an object per stream', async () => {
@@ -77,7 +77,8 @@ describe('ls', () => {
       bytes: expect.any(Number),
       firstSeq: 1,
       lastSeq: 3,
-      segments: 1,
+      // Of its own: tiny streams share theirs.
+      segments: 0,
       lastLsn: 6,
       lastTime: time,
       lastTimeUs: expect.any(Number),
@@ -135,7 +136,7 @@ describe('info', () => {
         status: 'clean',
         streams: 4,
         records: 6,
-        segments: 4,
+        segments: 1,
         lastLsn: 6,
         nextLsn: 7,
         journalFiles: 1,
@@ -288,13 +289,13 @@ describe('verify', () => {
     const directory = await makeLog();
     const { code, stdout, stderr } = await runCli(['verify', directory]);
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/: 4 segments \(\d sealed\), 6 records, .*\/s\nNo damage\.\n$/);
+    expect(stdout).toMatch(/: 1 segment \(\d sealed\), 6 records, .*\/s\nNo damage\.\n$/);
     const json = await runCli(['verify', directory, '--json']);
     expect(jsonLines(json.stdout)).toEqual([
       {
         directory,
         status: 'sound',
-        segments: 4,
+        segments: 1,
         sealedSegments: expect.any(Number),
         bytes: expect.any(Number),
         records: 6,

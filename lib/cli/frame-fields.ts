@@ -26,8 +26,8 @@ export const FRAME_FIELDS: readonly FieldLayout[] = [
   { offset: 44, size: 4, name: 'body bytes' },
   { offset: 48, size: 2, name: 'flags' },
   { offset: 50, size: 2, name: 'codec' },
-  { offset: 52, size: 4, name: 'reserved' },
-  { offset: 56, size: 8, name: 'term' },
+  { offset: 52, size: 4, name: 'previous offset' },
+  { offset: 56, size: 8, name: 'previous segment id' },
 ];
 
 /** The table kRecord; the payload, of variable size, is shown in its parts. */
@@ -41,6 +41,7 @@ export const FRAME_FLAGS: ReadonlyMap<number, string> = new Map([
   [1, 'has LSN differences'],
   [2, 'has offset table'],
   [4, 'is filler'],
+  [8, 'is shared'],
 ]);
 
 /** The table RecordKind. */
@@ -122,7 +123,10 @@ function frameValue(placed: PlacedFrame, name: string, bytes: Buffer): string {
     case 'checksum':
       return checksumValue(Number(value), frameChecksum(placed));
     case 'stream id':
+    case 'previous segment id':
       return `0x${value.toString(16)}`;
+    case 'previous offset':
+      return (value * 8n).toString();
     case 'time':
       return formatTime(Number(value));
     case 'flags':

@@ -68,7 +68,7 @@ async function totalsOf(log: Log, directory: string): Promise<Totals> {
   const streams = log.streams();
   const sum = (of: (stream: (typeof streams)[number]) => number) =>
     streams.reduce((total, stream) => total + of(stream), 0);
-  const { status, lastLsn, nextLsn, lastCommit, pendingBytes } = log.recovery;
+  const { status, segments, lastLsn, nextLsn, lastCommit, pendingBytes } = log.recovery;
   return {
     directory,
     ...(await catalogHeader(directory)),
@@ -76,7 +76,7 @@ async function totalsOf(log: Log, directory: string): Promise<Totals> {
     streams: streams.length,
     records: sum((stream) => stream.nextSeq - stream.firstSeq),
     bytes: sum((stream) => stream.bytes),
-    segments: sum((stream) => stream.segments),
+    segments,
     lastTimeUs:
       streams.length === 0 ? undefined : streams.reduce((last, stream) => Math.max(last, stream.lastTimeUs), 0),
     lastLsn,

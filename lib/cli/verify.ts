@@ -109,8 +109,7 @@ async function verifyLog(
     bytesDone += bytes;
     onProgress({ bytesDone, bytesTotal });
   }
-  const segments = streams.reduce((sum, stream) => sum + stream.segments, 0);
-  return { segments, sealedSegments: 0, bytes: bytesTotal, records, damage };
+  return { segments: log.recovery.segments, sealedSegments: 0, bytes: bytesTotal, records, damage };
 }
 
 interface Verifiable {
