@@ -256,6 +256,10 @@ class CommitBlockBuilder final {
   void EndFrame(const FrameItem& item);
 
   AlignedBuffer* buffer() { return &buffer_; }
+  // Gives back a buffer of more than `capacity_max`; what was built is gone.
+  void Shrink(std::size_t capacity_max) {
+    if (buffer_.capacity() > capacity_max) buffer_ = AlignedBuffer();
+  }
   std::uint32_t item_count() const { return item_count_; }
   // What the block would take on disk if it ended now, padded.
   std::uint64_t block_bytes() const { return AlignUp<std::uint64_t>(buffer_.size(), kPageBytes); }

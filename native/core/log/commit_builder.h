@@ -13,6 +13,9 @@
 
 namespace seglog::log {
 
+// An idle log keeps a block buffer of at most so much: of many logs in one process most are idle.
+inline constexpr std::size_t kIdleBlockBytesMax = 32 * 1024;
+
 class CommitBuilder final {
  public:
   explicit CommitBuilder(State* state) : state_(state) {}
@@ -46,6 +49,8 @@ class CommitBuilder final {
   AlignedBuffer* Finish(const format::CommitHeader& header, const format::JournalIdentity& identity,
                         std::uint64_t offset);
   std::uint64_t block_bytes() const { return block_.block_bytes(); }
+  // Between commits: gives back what a busy moment needed.
+  void Shrink() { block_.Shrink(kIdleBlockBytesMax); }
   std::uint64_t time_us() const { return time_us_; }
   std::uint64_t record_count() const { return record_count_; }
   std::uint64_t carried_bytes() const { return carried_bytes_; }

@@ -203,7 +203,10 @@ StepOutcome Committer::GatherNothing() {
     return StepOutcome::kProgress;
   }
   AnswerDrains();
-  if (!MarkIsDue()) return StepOutcome::kIdle;
+  if (!MarkIsDue()) {
+    builder_.Shrink();
+    return StepOutcome::kIdle;
+  }
   if (state_->journal->room() < format::kEmptyBlockBytes) {
     switch_bytes_ = format::kEmptyBlockBytes;
     switch_for_append_ = true;

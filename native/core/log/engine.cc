@@ -47,6 +47,12 @@ Status CheckOptions(const Options& options) {
   if (options.journal_live_bytes_max < 2 * options.journal_file_bytes) {
     return refuse("journalLiveBytesMax is at least two journal files");
   }
+  if (options.journal_live_bytes_max > kJournalLiveBytesLimit) {
+    return refuse("journalLiveBytesMax is at most 1 GiB");
+  }
+  if (options.commit_bytes_max < kCommitBytesMaxLeast) {
+    return refuse("commitBytesMax is at least 8 KiB");
+  }
   if (options.record_bytes_max > format::kRecordDataBytesLimit) {
     return refuse("recordBytesMax is at most 128 MiB");
   }
@@ -59,6 +65,9 @@ Status CheckOptions(const Options& options) {
   }
   if (options.open_segments_max == 0 || options.destage_bytes < kPageBytes) {
     return refuse("openSegmentsMax is at least 1 and destageBytes at least a page");
+  }
+  if (options.lsn_reserve == 0 || options.lsn_reserve > kLsnReserveLimit) {
+    return refuse("lsnReserve lies between 1 and 1,048,576");
   }
   return Status::Ok();
 }

@@ -293,7 +293,7 @@ void Recovery::SetNumbers() {
   if (!nothing_new || report_->status == RecoveryStatus::kTornTail) {
     state_->next_lsn = std::max(state_->next_lsn, scan_.highest_lsn_limit);
   }
-  if (report_->may_have_been_acknowledged) state_->next_lsn += state_->options.lsn_reserve;
+  if (report_->may_have_been_acknowledged) state_->next_lsn += kLsnReserveLimit;
   report_->streams = state_->table.born_count();
   for (const StreamHandle handle : state_->table.with_segments()) {
     for (const auto& segment : state_->table.at(handle).segments) {
