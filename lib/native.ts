@@ -192,6 +192,15 @@ export function loadNative(): NativeAddon {
     );
   }
   const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => NativeAddon;
-  loaded = load(fileURLToPath(new URL('..', import.meta.url)));
+  try {
+    loaded = load(fileURLToPath(new URL('..', import.meta.url)));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.trim() : String(cause);
+    throw new SeglogError(
+      'UNSUPPORTED',
+      `seglog has no addon that loads here. "npm rebuild seglog" builds one, with a C++20 compiler, make and Python. ${reason}`,
+      { cause },
+    );
+  }
   return loaded;
 }
