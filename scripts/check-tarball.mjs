@@ -101,6 +101,25 @@ function use(node, arch, consumer, environment, command) {
   }
 }
 
+// The command of the package, on a log that it writes itself.
+function useCommand(node, consumer, environment) {
+  const command = path.join(consumer, 'node_modules/.bin/seglog');
+  const directory = mkdtempSync(path.join(consumer, 'data-'));
+  const options = { cwd: consumer, env: environment };
+  check(
+    node,
+    'seglog ingest',
+    command,
+    ['ingest', '--key', 'lines', directory],
+    { ...options, input: 'one\ntwo\n' },
+    succeeded,
+  );
+  check(node, 'seglog ls', command, ['ls', directory], options, (result) => {
+    succeeded(result);
+    return result.stdout.trim().split('\n').at(-1);
+  });
+}
+
 function checkTypes(consumer) {
   const typeRoots = path.join(root, 'node_modules/@types');
   const common = ['--noEmit', '--strict', '--target', 'es2023', '--lib', 'es2023,esnext.disposable'];
@@ -158,6 +177,7 @@ for (const major of versions) {
   environment = bareEnvironment(nodeBinary(major, process.arch), folder);
   consumer = install(`Node ${major}`, folder, environment);
   use(`Node ${major}`, process.arch, consumer, environment, ['node']);
+  useCommand(`Node ${major}`, consumer, environment);
 }
 checkTypes(consumer);
 checkWindows(consumer, environment);
