@@ -300,7 +300,8 @@ describe('segments', () => {
     const again = await openTestLog(options, directory);
     const records = await collect(again.read());
     expect(records.map(({ lsn }) => lsn)).toEqual(range(1, 4000));
-    for (const { lsn, data } of records) expect(data).toEqual(Buffer.alloc(1000, ((lsn - 1) % 200) + 1));
+    const differing = records.filter(({ lsn, data }) => !data.equals(Buffer.alloc(1000, ((lsn - 1) % 200) + 1)));
+    expect(differing.map(({ lsn }) => lsn)).toEqual([]);
   });
 });
 
