@@ -68,12 +68,11 @@ export function readCatalogue(directory: string): Catalogue {
       valid.push(decodeCatalogue(readFileSync(path)));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      if (error.code === 'UNSUPPORTED') throw error;
-      refusal = error;
+      if (refusal?.code !== 'UNSUPPORTED') refusal = error;
     }
   }
   const [first, second] = valid;
-  if (first === undefined) throw new Refusal('CORRUPT', `No valid catalogue: ${refusal?.message ?? 'there is none'}`);
+  if (first === undefined) throw refusal ?? new Refusal('CORRUPT', 'There is no catalogue');
   return second !== undefined && second.number > first.number ? second : first;
 }
 
@@ -116,13 +115,17 @@ function decodeRow(cursor: Cursor, logTime: number, sharedRow: Row | undefined):
   const created = logTime - cursor.varint();
   const firstSequence = cursor.varint();
   const nextSequence = firstSequence + cursor.varint();
-  check(firstSequence >= 1, 'First sequence of a stream');
+  check(sharedRow === undefined ? firstSequence === 1 : firstSequence >= 1, 'First sequence of a stream');
   const shared = decodeSharedFrames(cursor, logTime, sharedRow);
   const segmentCount = cursor.varint();
   const droppedChain = segmentCount === 0 ? Buffer.alloc(32) : cursor.take(32);
   const segments: Segment[] = [];
   for (let index = 0; index < segmentCount; index++) segments.push(decodeSegment(cursor, segments.at(-1)));
-  check(segmentCount === 0 || segments.at(-1)?.nextSequence === nextSequence, 'Next sequence of a stream');
+  const last = segments.at(-1);
+  check(
+    last === undefined || (last.state === 'open' && last.nextSequence === nextSequence),
+    'Last segment of a stream',
+  );
   return { key, id, created, firstSequence, nextSequence, shared, droppedChain, segments };
 }
 

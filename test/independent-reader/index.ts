@@ -9,13 +9,15 @@ import { readJournal, type TornTail } from './journal.js';
 import {
   decodeUserHeaders,
   type Frame,
+  LSN_DIFFERENCES,
+  lastLsnOf,
   type RecordKind,
   readFrames,
   readRecords,
   type StoredRecord,
   segmentPath,
 } from './segments.js';
-import { type Piece, replay } from './table.js';
+import { OFFSET_TABLE, type Piece, replay, SHARED } from './table.js';
 
 export { Refusal } from './bytes.js';
 export type { RecordKind, SegmentState, TornTail };
@@ -50,8 +52,19 @@ export interface IndependentLog {
     readonly journalFiles: number;
     readonly recycledFiles: number;
     readonly journalBlocks: number;
+    /** In these blocks, by kind. */
     readonly items: Readonly<Record<string, number>>;
+    /** Frames that `records()` has read so far. */
+    readonly frames: Readonly<FrameCounts>;
   };
+}
+
+interface FrameCounts {
+  own: number;
+  shared: number;
+  fillers: number;
+  withLsnDifferences: number;
+  withTables: number;
 }
 
 /** Reads the catalogue and the journal of a log that no process has open. Throws a `Refusal` where they are damaged. */
@@ -78,6 +91,7 @@ export function readLog(directory: string): IndependentLog {
       recycledFiles: journal.recycledFiles,
       journalBlocks: journal.blocks.length,
       items,
+      frames: reader.counts,
     },
   };
 }
@@ -87,6 +101,7 @@ function describe(row: Row): Array<{ path: string; state: SegmentState; end: num
 }
 
 class Reader {
+  readonly counts: FrameCounts = { own: 0, shared: 0, fillers: 0, withLsnDifferences: 0, withTables: 0 };
   readonly #directory: string;
   readonly #uuid: Buffer;
   readonly #sharedRow: Row;
@@ -104,6 +119,7 @@ class Reader {
     let [sequence, lsn, time] = [0, 0, 0];
     for (const [frame, segmentId] of this.#framesOf(row)) {
       check(sequence === 0 || frame.firstSequence === sequence, 'Sequence of a frame');
+      this.#count(frame);
       if (sequence === 0) check(frame.firstSequence <= row.firstSequence, 'First sequence of a stream');
       for (const record of readRecords(frame, segmentId)) {
         check(record.lsn > lsn && record.time >= time, 'Order of records');
@@ -117,7 +133,10 @@ class Reader {
   /** With records, in order: those in shared segments, then those in the stream's own. */
   *#framesOf(row: Row): Generator<[Frame, segmentId: number]> {
     yield* this.#sharedFramesOf(row);
-    for (const frame of this.#ownFrames(row)) if (frame[0].recordCount > 0) yield frame;
+    for (const frame of this.#ownFrames(row)) {
+      if (frame[0].recordCount > 0) yield frame;
+      else this.counts.fillers++;
+    }
   }
 
   *#ownFrames(row: Row): Generator<[Frame, segmentId: number]> {
@@ -129,6 +148,13 @@ class Reader {
         yield [frame, segment.id];
       previous = segment;
     }
+  }
+
+  #count({ flags }: Frame): void {
+    if ((flags & SHARED) === 0) this.counts.own++;
+    else this.counts.shared++;
+    if ((flags & LSN_DIFFERENCES) !== 0) this.counts.withLsnDifferences++;
+    if ((flags & OFFSET_TABLE) !== 0) this.counts.withTables++;
   }
 
   /** From the last one back to the first. */
@@ -151,6 +177,11 @@ class Reader {
       [segmentId, offset] = [frame.previousSegmentId, frame.previousOffset];
     }
     check(frames.at(-1)?.[1] === row.shared.firstSegmentId && bytes === row.shared.bytes, 'Bytes of shared frames');
+    const [last] = frames;
+    const { last: stored } = row.shared;
+    if (last !== undefined && stored !== undefined) {
+      check(lastLsnOf(last[0]) === stored[0] && last[0].time === stored[1], 'Last record in shared segments');
+    }
     return frames.reverse();
   }
 }

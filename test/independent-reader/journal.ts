@@ -15,7 +15,8 @@ interface JournalFile {
   readonly uuid: Buffer;
   readonly salt: Buffer;
   readonly recycled: boolean;
-  /** The whole file, cut to the length that its header states. */
+  /** What the header states, and what there is. */
+  readonly fileBytes: number;
   readonly bytes: Buffer;
 }
 
@@ -40,7 +41,7 @@ export interface TornTail {
   readonly offset: number;
   /** Number of the commit that is not there. */
   readonly commit: number;
-  /** Whole block headers that lie behind. */
+  /** Whole blocks that lie behind. */
   readonly voidBlocks: number;
 }
 
@@ -57,7 +58,6 @@ export function readJournal(directory: string, catalogue: Catalogue): Journal {
   const { blocks, file, offset, expected } = walk(files, catalogue.startCommit);
 
   // A length in a bad block is not to be trusted: hence every page.
-  const accepted = new Set(blocks.map((block) => `${block.generation}:${block.offset}`));
   let durable = catalogue.mark;
   let voidBlocks = 0;
   for (const each of files) {
@@ -65,11 +65,12 @@ export function readJournal(directory: string, catalogue: Catalogue): Journal {
       const block = blockHeader(each, page);
       if (block === undefined) continue;
       durable = Math.max(durable, block.mark);
-      if (!accepted.has(`${block.generation}:${block.offset}`)) voidBlocks++;
+      if (block.number >= expected && isWhole(each, block)) voidBlocks++;
     }
   }
   check(durable < expected, `Commit ${expected} was durable and is not in the journal`);
-  const isTorn = voidBlocks > 0 || !isZero(file.bytes.subarray(offset, offset + PAGE));
+  const later = files.filter((each) => each.generation > file.generation);
+  const isTorn = voidBlocks > 0 || isTouched(file, offset) || later.some((each) => isTouched(each, BLOCKS_OFFSET));
   const used = new Set(blocks.map((block) => block.generation));
   return {
     blocks,
@@ -79,6 +80,12 @@ export function readJournal(directory: string, catalogue: Catalogue): Journal {
   };
 }
 
+/** Whether the page, if the file has room for it, is known not to be what its making or the block before left there. */
+function isTouched(file: JournalFile, offset: number): boolean {
+  if (offset + PAGE > file.fileBytes) return false;
+  return offset + PAGE > file.bytes.length || !isZero(file.bytes.subarray(offset, offset + PAGE));
+}
+
 /** Those that may hold blocks, in order. */
 function liveFiles(directory: string, catalogue: Catalogue): JournalFile[] {
   const files: JournalFile[] = [];
@@ -86,8 +93,7 @@ function liveFiles(directory: string, catalogue: Catalogue): JournalFile[] {
     const digits = /^(\d{20})\.journal$/.exec(name)?.[1];
     if (digits === undefined || Number(digits) < catalogue.startGeneration) continue;
     const bytes = readFileSync(join(directory, 'journal', name));
-    const file = decodeFile(bytes, 0) ?? decodeFile(bytes, PAGE);
-    check(file !== undefined, `Both headers of ${name}`);
+    const file = decodeFile(bytes);
     check(file.uuid.equals(catalogue.uuid), `${name} is of another log`);
     if (file.generation === Number(digits)) files.push(file);
   }
@@ -95,25 +101,32 @@ function liveFiles(directory: string, catalogue: Catalogue): JournalFile[] {
   return files;
 }
 
-function decodeFile(bytes: Buffer, offset: number): JournalFile | undefined {
-  if (bytes.length < offset + PAGE) return undefined;
-  const page = bytes.subarray(offset, offset + PAGE);
-  try {
-    const { cursor, checksum } = beginFile(page, 'SEGLOGJR');
-    check(crc(0, page.subarray(16)) === checksum, 'Checksum of a journal file');
-    const uuid = cursor.take(16);
-    const generation = cursor.u64();
-    const salt = cursor.take(8);
-    const fileBytes = cursor.u64();
-    const flags = cursor.u32();
-    cursor.reserved(4036);
-    check(generation >= 1 && (flags & ~1) === 0, 'Header of a journal file');
-    check(fileBytes % PAGE === 0 && fileBytes >= 3 * PAGE, 'Length of a journal file');
-    return { generation, uuid, salt, recycled: flags === 1, bytes: bytes.subarray(0, fileBytes) };
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'CORRUPT') return undefined;
-    throw error;
+/** By the first of its two headers that is valid. */
+function decodeFile(bytes: Buffer): JournalFile {
+  let refusal = new Refusal('CORRUPT', 'A journal file without room for its headers');
+  for (let offset = 0; offset + PAGE <= Math.min(bytes.length, BLOCKS_OFFSET); offset += PAGE) {
+    try {
+      return { ...decodeHeader(bytes.subarray(offset, offset + PAGE)), bytes };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      if (refusal.code !== 'UNSUPPORTED') refusal = error;
+    }
   }
+  throw refusal;
+}
+
+function decodeHeader(page: Buffer): Omit<JournalFile, 'bytes'> {
+  const { cursor, checksum } = beginFile(page, 'SEGLOGJR');
+  check(crc(0, page.subarray(16)) === checksum, 'Checksum of a journal file');
+  const uuid = cursor.take(16);
+  const generation = cursor.u64();
+  const salt = cursor.take(8);
+  const fileBytes = cursor.u64();
+  const flags = cursor.u32();
+  cursor.reserved(4036);
+  check(generation >= 1 && (flags & ~1) === 0, 'Header of a journal file');
+  check(fileBytes % PAGE === 0 && fileBytes >= 3 * PAGE, 'Length of a journal file');
+  return { generation, uuid, salt, recycled: flags === 1, fileBytes };
 }
 
 function walk(
@@ -164,9 +177,12 @@ function nextFile(
 
 function acceptedBlock(file: JournalFile, offset: number, expected: number): Block | undefined {
   const block = blockHeader(file, offset);
-  if (block === undefined || block.number !== expected || block.end > file.bytes.length) return undefined;
-  const seed = journalSeed(file.uuid, file.generation, file.salt, offset);
-  return crc(seed, block.body) === file.bytes.readUInt32LE(offset + 8) ? block : undefined;
+  return block?.number === expected && isWhole(file, block) ? block : undefined;
+}
+
+function isWhole(file: JournalFile, block: Block): boolean {
+  const seed = journalSeed(file.uuid, file.generation, file.salt, block.offset);
+  return block.end <= file.bytes.length && crc(seed, block.body) === file.bytes.readUInt32LE(block.offset + 8);
 }
 
 /** The block whose header is valid here; its body need not be. */

@@ -6,10 +6,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beginFile, Cursor, check, crc, isZero, PAGE, roundUp, SHARED_STREAM_ID, segmentSeed } from './bytes.js';
 import type { Row, Segment } from './catalogue.js';
-import { FILLER, overlay, type Piece, SHARED } from './table.js';
+import { FILLER, OFFSET_TABLE, overlay, type Piece, SHARED } from './table.js';
 
-const LSN_DIFFERENCES = 1;
-const OFFSET_TABLE = 2;
+export const LSN_DIFFERENCES = 1;
 const FRAME_HEADER_BYTES = 64;
 const INDEX_STRIDE_BYTES = 65_536;
 
@@ -104,15 +103,13 @@ export function* readFrames(
   let sequence = segment.firstSequence;
   const frames: Frame[] = [];
   const index: number[][] = [];
-  let highestLsn = 0;
   for (let offset = PAGE; offset < segment.end; ) {
     const frame = decodeFrame(bytes.subarray(0, segment.end), segment.id, offset);
     const isFiller = (frame.flags & FILLER) !== 0;
     check(((frame.flags & SHARED) !== 0) === (isShared && !isFiller), 'Flag of a shared frame');
     if (!isShared || isFiller) check(frame.streamId === row.id && frame.firstSequence === sequence, 'Place of a frame');
-    highestLsn = Math.max(highestLsn, frame.firstLsn);
     if (offset === PAGE || offset >= (index.at(-1)?.[3] ?? 0) + INDEX_STRIDE_BYTES) {
-      index.push([sequence, highestLsn, frame.time, offset]);
+      index.push([sequence, Math.max(frame.firstLsn, index.at(-1)?.[1] ?? 0), frame.time, offset]);
     }
     sequence += frame.recordCount;
     offset = frame.end;
@@ -129,20 +126,17 @@ function sameNumbers(left: readonly number[], right: readonly number[]): boolean
   return left.length === right.length && left.every((value, index) => value === right[index]);
 }
 
-/** First and last LSN, first and last time of all records. */
+/** LSN of the first record and the highest one, first and last time. */
 function rangeOf(frames: readonly Frame[]): number[] {
   const withRecords = frames.filter((frame) => frame.recordCount > 0);
   const [first, last] = [withRecords[0], withRecords.at(-1)];
   if (first === undefined || last === undefined) return [0, 0, 0, 0];
-  let [firstLsn, lastLsn] = [first.firstLsn, 0];
-  for (const frame of withRecords) {
-    firstLsn = Math.min(firstLsn, frame.firstLsn);
-    lastLsn = Math.max(lastLsn, lastLsnOf(frame));
-  }
-  return [firstLsn, lastLsn, first.time, last.time];
+  const lastLsn = withRecords.reduce((highest, frame) => Math.max(highest, lastLsnOf(frame)), 0);
+  return [first.firstLsn, lastLsn, first.time, last.time];
 }
 
-function lastLsnOf(frame: Frame): number {
+/** Of its last record. */
+export function lastLsnOf(frame: Frame): number {
   if ((frame.flags & LSN_DIFFERENCES) === 0) return frame.firstLsn + frame.recordCount - 1;
   let lsn = frame.firstLsn;
   const cursor = new Cursor(frame.body);

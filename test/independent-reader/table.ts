@@ -5,9 +5,10 @@ import { Cursor, check, crc, Refusal, roundUp, SHARED_STREAM_ID, segmentSeed } f
 import type { Catalogue, Row, Segment } from './catalogue.js';
 import type { Block } from './journal.js';
 
+export const OFFSET_TABLE = 2;
 export const FILLER = 4;
 export const SHARED = 8;
-const TABLE = 2;
+
 const FRAME_HEADER_BYTES = 64;
 
 /** Bytes of a segment that a block carries. */
@@ -127,7 +128,7 @@ function decodeFrameItem(kind: number, flags: number, recordCount: number, item:
   header.writeUInt32LE(body.length, 44);
   header.writeUInt16LE(flags, 48);
   header.writeUInt32LE(previousOffset, 52);
-  const tableBytes = (flags & TABLE) === 0 ? 0 : roundUp(2 * recordCount, 8);
+  const tableBytes = (flags & OFFSET_TABLE) === 0 ? 0 : roundUp(2 * recordCount, 8);
   check(tableBytes <= body.length, 'Offset table of a frame item');
   const seed = crc(segmentSeed(segmentId, offset), header.subarray(8));
   header.writeUInt32LE(crc(seed, body.subarray(body.length - tableBytes)), 4);
@@ -171,9 +172,9 @@ class Table {
   rotate(id: number, oldId: number, oldEnd: number, newId: number, firstSequence: number, created: number): void {
     const row = this.#row(id);
     const old = row.segments.at(-1);
-    check(old === undefined || (oldId === old.id && oldEnd === old.end), 'Old segment of a rotate item');
+    check(oldId === (old?.id ?? 0) && oldEnd === (old?.end ?? 0), 'Old segment of a rotate item');
     check(newId > oldId && firstSequence === row.nextSequence, 'New segment of a rotate item');
-    if (old?.state === 'open') old.state = 'ended';
+    if (old !== undefined) old.state = 'ended';
     row.segments.push({
       id: newId,
       firstSequence,
@@ -222,7 +223,7 @@ class Table {
   sealed(id: number, segmentId: number, footerPosition: number, footerBytes: number, chain: Buffer): void {
     const row = this.#row(id);
     const segment = row.segments.find((each) => each.id === segmentId);
-    check(segment !== undefined && segment.state !== 'sealed', 'Segment of a sealed item');
+    check(segment?.state === 'ended', 'Segment of a sealed item');
     Object.assign(segment, { state: 'sealed', destaged: segment.end, footerPosition, footerBytes, chain });
     this.#drop(row);
   }
