@@ -12,6 +12,12 @@ const suites = [
     args: ['vitest', 'run', 'test/kill.test.ts'],
     env: { SEGLOG_KILL_ROUNDS: '300' },
   },
+  {
+    name: 'independent reader',
+    command: 'npx',
+    args: ['vitest', 'run', 'test/independent-reader.test.ts'],
+    env: { SEGLOG_INDEPENDENT_RECORDS: '1000000' },
+  },
   { name: 'fuzzers', command: 'node', args: ['scripts/fuzz.mjs', '600'] },
 ];
 

@@ -52,6 +52,8 @@ export interface IndependentLog {
     readonly journalFiles: number;
     readonly recycledFiles: number;
     readonly journalBlocks: number;
+    /** Those of them that the catalogue does not reflect yet. */
+    readonly commitsAfterSnapshot: number;
     /** In these blocks, by kind. */
     readonly items: Readonly<Record<string, number>>;
     /** Frames that `records()` has read so far. */
@@ -90,6 +92,7 @@ export function readLog(directory: string): IndependentLog {
       journalFiles: journal.files,
       recycledFiles: journal.recycledFiles,
       journalBlocks: journal.blocks.length,
+      commitsAfterSnapshot: journal.blocks.filter(({ number }) => number > catalogue.mark).length,
       items,
       frames: reader.counts,
     },

@@ -139,13 +139,13 @@ function walk(
   let offset = BLOCKS_OFFSET;
   let expected = startCommit;
   for (;;) {
-    let block = acceptedBlock(file, offset, expected);
+    const block = acceptedBlock(file, offset, expected);
     if (block === undefined) {
       const next = nextFile(files, file, offset, expected);
       if (next === undefined) return { blocks, file, offset, expected };
       file = next;
-      block = acceptedBlock(file, BLOCKS_OFFSET, expected);
-      check(block !== undefined, 'The first block of the next file');
+      offset = BLOCKS_OFFSET;
+      continue;
     }
     blocks.push(block);
     offset = block.end;
@@ -161,8 +161,8 @@ function nextFile(
   expected: number,
 ): JournalFile | undefined {
   return files.find((later) => {
-    const block = later.generation > file.generation ? acceptedBlock(later, BLOCKS_OFFSET, expected) : undefined;
-    if (block === undefined) return false;
+    const block = later.generation > file.generation ? blockHeader(later, BLOCKS_OFFSET) : undefined;
+    if (block?.number !== expected) return false;
     if (block.previousGeneration === file.generation) return block.previousEnd === offset;
     const between = files.find((each) => each.generation === block.previousGeneration);
     return (

@@ -189,18 +189,19 @@ function checkFooter(
 
 function decodeFrame(bytes: Buffer, segmentId: number, offset: number): Frame {
   const cursor = new Cursor(bytes, offset);
-  check(cursor.take(4).toString('latin1') === 'SGFR', 'Magic of a frame');
-  const checksum = cursor.u32();
-  const [streamId, firstSequence, firstLsn, time] = [cursor.u64(), cursor.u64(), cursor.u64(), cursor.u64()];
-  const [recordCount, bodyBytes] = [cursor.u32(), cursor.u32()];
-  const [flags, codec, previousOffset] = [cursor.u16(), cursor.u16(), 8 * cursor.u32()];
-  const previousSegmentId = cursor.u64();
+  const header = cursor.take(FRAME_HEADER_BYTES);
+  check(header.toString('latin1', 0, 4) === 'SGFR', 'Magic of a frame');
+  const [recordCount, bodyBytes, flags] = [header.readUInt32LE(40), header.readUInt32LE(44), header.readUInt16LE(48)];
   const body = cursor.take(bodyBytes);
   const tableBytes = (flags & OFFSET_TABLE) === 0 ? 0 : roundUp(2 * recordCount, 8);
   check(tableBytes <= bodyBytes, 'Offset table of a frame');
-  const headerSum = crc(segmentSeed(segmentId, offset), bytes.subarray(offset + 8, offset + FRAME_HEADER_BYTES));
-  check(crc(headerSum, body.subarray(bodyBytes - tableBytes)) === checksum, 'Checksum of a frame');
+  const headerSum = crc(segmentSeed(segmentId, offset), header.subarray(8));
+  check(crc(headerSum, body.subarray(bodyBytes - tableBytes)) === header.readUInt32LE(4), 'Checksum of a frame');
 
+  const fields = new Cursor(header, 8);
+  const [streamId, firstSequence, firstLsn, time] = [fields.u64(), fields.u64(), fields.u64(), fields.u64()];
+  fields.take(4 + 4 + 2); // record count, body bytes, flags
+  const [codec, previousOffset, previousSegmentId] = [fields.u16(), 8 * fields.u32(), fields.u64()];
   check((flags & ~15) === 0 && codec === 0 && bodyBytes % 8 === 0 && recordCount <= 65_535, 'Header of a frame');
   check(bodyBytes <= (recordCount > 1 ? 2 ** 19 : 2 ** 28), 'Length of a frame');
   check(((flags & FILLER) !== 0) === (recordCount === 0), 'A frame without records is a filler');

@@ -16,17 +16,21 @@ const noise = Buffer.from(Uint8Array.from({ length: 65_536 }, () => below(256)))
 
 const LARGE = ['orders', 'clicks', 'Twin', 'twin', '😀 emoji', 'k'.repeat(1024)];
 const ODD = [Buffer.of(0xff, 0x00, 0x2e), Buffer.alloc(1024, 0xfe), '.', '..', '.hidden', 'a/b', '~', 'Ä'.repeat(500)];
-const TINY = [...ODD, ...Array.from({ length: 150 }, (_, index) => `tiny ${index}`)];
+const TINY = [...ODD, ...Array.from({ length: Math.max(150, plan.records / 250) }, (_, index) => `tiny ${index}`)];
 
 const log = await openLog(directory, JSON.parse(optionsText));
 let [written, largeRecords] = [0, 0];
 while (written < plan.records) await step();
-await log.sync();
+await finish();
 if (plan.end === 'close') {
   await log.close();
 } else {
   writeSync(3, 'ready\n');
-  for (;;) await Promise.all(Array.from({ length: 8 }, () => log.append(pickKey(), pickData(), pickOptions())));
+  // Segments end faster than they are sealed here, so that the killed writer leaves some that have ended.
+  for (;;) {
+    const appends = Array.from({ length: 8 }, () => log.append(pickKey(), pickData(), pickOptions()));
+    await Promise.all([...appends, ...LARGE.map((key) => log.stream(key).seal())]);
+  }
 }
 
 async function step() {
@@ -56,12 +60,26 @@ async function step() {
   }
 }
 
+// What the last commits of each log hold, so that its journal does, too.
+async function finish() {
+  const orders = log.stream('orders');
+  await log.append('orders', 'to be sealed');
+  const { segmentsSealed } = log.stats();
+  await orders.seal();
+  while (log.stats().segmentsSealed === segmentsSealed) await new Promise((resolve) => setTimeout(resolve, 5));
+  if (plan.truncate) await orders.truncateBefore(Math.ceil((orders.info()?.nextSeq ?? 1) / 2));
+  await log.append('begun last', pickData());
+  await log.sync();
+}
+
 function pick(list) {
   return list[below(list.length)];
 }
 
 function pickKey() {
-  return random() < 0.9 ? pick(LARGE) : pick(TINY);
+  if (random() < 0.9) return pick(LARGE);
+  // The first ones more often than the others: they grow out of shared segments.
+  return TINY[Math.floor(random() ** 3 * TINY.length)];
 }
 
 function pickData() {
