@@ -38,6 +38,7 @@ Status Recovery::Run() {
   SEGLOG_RETURN_IF_ERROR(TakeBytes());
   SetNumbers();
   if (options.read_only) return Status::Ok();
+  SEGLOG_RETURN_IF_ERROR(MakeDirectories());
   return BeginSession();
 }
 
@@ -85,7 +86,7 @@ Status Recovery::CheckNothingIsLost() {
   if (!entries.ok()) return entries.status();
   for (const io::DirectoryEntry& entry : entries.value()) {
     const bool ours = entry.name == "LOCK" || entry.name == "journal" || entry.name == "streams" ||
-                      entry.name == "CATALOG.tmp" || entry.name == "SHARED" ||
+                      entry.name == "CATALOG.tmp" ||
                       entry.name == format::kSharedSegmentsDirectory ||
                       entry.name == kFreeSegmentsDirectory;
     if (!ours) return Status(Code::kNotALog, "the directory holds something else: " + entry.name);
@@ -116,11 +117,7 @@ Status Recovery::CheckNothingIsLost() {
 }
 
 Status Recovery::MakeNew() {
-  SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory("journal"));
-  SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory("streams"));
-  SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory(format::kSharedSegmentsDirectory));
-  SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory(kFreeSegmentsDirectory));
-  SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(""));
+  SEGLOG_RETURN_IF_ERROR(MakeDirectories());
   for (std::size_t i = 0; i < state_->log_uuid.size(); i += sizeof(std::uint64_t)) {
     StoreLittle(MutableByteSpan(state_->log_uuid), i, state_->environment.random->Next());
   }
@@ -129,6 +126,20 @@ Status Recovery::MakeNew() {
   state_->log_clock.Begin(0, report_);
   catalogs_.Begin(0, true);
   return BeginSession();
+}
+
+// Copying a log may drop directories that are empty.
+Status Recovery::MakeDirectories() {
+  bool made = false;
+  for (const char* directory :
+       {"journal", "streams", format::kSharedSegmentsDirectory, kFreeSegmentsDirectory}) {
+    const Result<bool> exists = fs_->Exists(directory);
+    if (!exists.ok()) return exists.status();
+    if (exists.value()) continue;
+    SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory(directory));
+    made = true;
+  }
+  return made ? fs_->SyncDirectory("") : Status::Ok();
 }
 
 Status Recovery::Replay() {

@@ -29,6 +29,7 @@ class Recovery final {
   Status LoadCatalog(bool* found);
   Status CheckNothingIsLost();
   Status MakeNew();
+  Status MakeDirectories();
   Status Replay();
   Status ReplayCommit(const AcceptedCommit& commit);
   Status ReplayItem(const AcceptedCommit& commit, const format::Item& item);
