@@ -70,6 +70,27 @@ struct ReadResult {
   std::vector<Damage> damage;       // met and skipped before the first record
 };
 
+struct VerifyProgress {
+  std::uint64_t bytes_done = 0, bytes_total = 0;
+  std::uint64_t segments_done = 0, segments_total = 0;
+};
+
+// What a verification has checked, and what is wrong.
+struct VerifyReport {
+  std::uint64_t segments = 0, sealed_segments = 0;
+  std::uint64_t bytes = 0;    // of the segments, headers and footers included
+  std::uint64_t records = 0;  // that are sound
+  DamageList damage;
+};
+
+struct VerifyResult {
+  Token token = 0;
+  bool done = false;  // the last one of its token; only it has the status and the report
+  Status status;
+  VerifyProgress progress;
+  VerifyReport report;
+};
+
 struct StreamInfo {
   StreamHandle handle = 0;
   std::string key;
@@ -143,6 +164,11 @@ class Log final {
   void Resume();
   // Answered by a ReadResult.
   void Read(const ReadRequest& request, Token token);
+  // Checks everything that is stored, in the background. Answered by a VerifyResult, before it by
+  // others with progress where that is wanted.
+  void Verify(bool with_progress, Token token);
+  // Ends it at the next piece, with what was found so far; fine if it has ended.
+  void CancelVerify(Token token);
   // Commits and syncs what was accepted, writes the catalogue, answers. Later calls: kClosed.
   void Close(Token token);
 
@@ -152,6 +178,7 @@ class Log final {
   // What was answered since the last call. One thread at a time.
   std::vector<Completion> TakeCompletions();
   std::vector<ReadResult> TakeReads();
+  std::vector<VerifyResult> TakeVerifications();
 
  private:
   class Threads;
