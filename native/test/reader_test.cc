@@ -375,6 +375,47 @@ TEST(ReaderTest, WhatIsInMemoryIsReadThoughTheFileIsMissing) {
   EXPECT_EQ(found.damage.front().last_sequence, 20u);
 }
 
+TEST(ReaderTest, TheFirstRecordIsLocatedInItsFileOrWhereItWillBe) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk, BusyOptions());
+  ASSERT_TRUE(log.Open().ok());
+  const Strings payloads = Payloads(20, 1000);
+  for (const std::string& data : payloads) ASSERT_TRUE(log.Append("orders", data).status.ok());
+  log.Settle();
+  const format::CatalogSegment row =
+      log.state().table.at(log.engine().HandleOf("orders")).segments.front()->row;
+  const std::vector<std::byte> file =
+      disk.CurrentImage().ReadFile(test::SegmentPathOf("orders", row));
+  std::uint64_t in_file = 0;
+  for (std::uint64_t sequence = 1; sequence <= 20; ++sequence) {
+    ReadResult result;
+    log.engine().reader().Read({.stream = log.engine().HandleOf("orders"),
+                                .from_sequence = sequence,
+                                .to_sequence = sequence,
+                                .locate = true},
+                               &result);
+    ASSERT_EQ(result.records.size(), 1u);
+    const RecordPlace& place = result.place;
+    EXPECT_EQ(place.file, test::SegmentPathOf("orders", row));
+    EXPECT_EQ(place.segment_id, row.id);
+    const ByteSpan frame = ByteSpan(result.bytes.get(), result.byte_count)
+                               .subspan(place.frame_position, place.frame_bytes);
+    ASSERT_TRUE(format::VerifyFrame(frame, row.id, place.frame_offset).ok());
+    const auto record =
+        format::DecodeRecord(frame.subspan(place.record_offset - place.frame_offset), false, row.id,
+                             place.record_offset);
+    ASSERT_TRUE(record.ok());
+    EXPECT_EQ(AsText(record->data), payloads[sequence - 1]);
+    EXPECT_EQ(place.in_file, place.frame_offset + place.frame_bytes <= row.destaged);
+    if (!place.in_file) continue;
+    ++in_file;
+    EXPECT_TRUE(std::equal(frame.begin(), frame.end(),
+                           file.begin() + static_cast<std::ptrdiff_t>(place.frame_offset)));
+  }
+  EXPECT_GT(in_file, 0u);
+  EXPECT_LT(in_file, 20u);
+}
+
 TEST(ReaderTest, AnErrorOfTheSystemIsNeverTakenForDamageOrForTheEnd) {
   const RestingLog resting = SealedLog();
   Opened opened(resting.image);

@@ -9,6 +9,19 @@ namespace {
 // Hints of so many segments are kept; more start anew.
 constexpr std::size_t kHintedSegmentsMax = 4096;
 
+// Of the frame at `position` of the window.
+RecordPlace PlaceOf(const SegmentView& segment, const SegmentWindow& window, std::size_t position,
+                    const format::FrameHeader& header) {
+  RecordPlace place;
+  place.file = segment.path();
+  place.segment_id = segment.row().id;
+  place.frame_offset = window.offset + position;
+  place.frame_position = position;
+  place.frame_bytes = header.total_bytes();
+  place.in_file = place.frame_offset + place.frame_bytes <= segment.FirstInMemory();
+  return place;
+}
+
 }  // namespace
 
 void Reader::Read(const ReadRequest& request, ReadResult* result) {
@@ -173,7 +186,13 @@ Reader::Walk Reader::CollectFrame(const ReadRequest& request, const Place& place
     }
     const std::uint64_t lsn = walk.Lsn(record.value());
     if (each >= *sequence && lsn >= request.from_lsn) {
-      if (result->records.empty()) result->first_sequence = each;
+      if (result->records.empty()) {
+        result->first_sequence = each;
+        if (request.locate) {
+          result->place = PlaceOf(place.segment, window, position, header);
+          result->place.record_offset = body_offset + walk.offset();
+        }
+      }
       AddColumns(window, header, record.value(), lsn, result);
     }
     if (each >= *sequence) *sequence = each + 1;
