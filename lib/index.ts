@@ -5,7 +5,7 @@ export type { Log } from './log.js';
 export { openLog } from './open.js';
 export type { CreateMode, Durability, OpenOptions, ResolvedOptions } from './options.js';
 export type { LsnReader, RecordBatchReader, RecordReader } from './reader.js';
-export type { LogRecord, RecordBatch, RecordKind } from './record.js';
+export type { LogRecord, RecordBatch, RecordKind, RecordLocation } from './record.js';
 export type {
   ClockReport,
   Damage,
@@ -30,3 +30,4 @@ export type {
   StreamInfo,
   WaitOptions,
 } from './types.js';
+export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify.js';
