@@ -3,10 +3,11 @@
 // of its streams check their arguments through these functions.
 
 import { checkOptions, checkSignal, expectedMessage, toBytes } from './check.js';
-import type { Engine, StreamRef, Submission, Waiter } from './engine.js';
+import type { Engine, Submission, Waiter } from './engine.js';
 import { type Failure, type SeglogError, toError } from './errors.js';
 import { encodeHeaders } from './headers.js';
 import { checkDurability, type Durability } from './options.js';
+import { StreamRef } from './stream-ref.js';
 import type { AppendOptions, AppendResult, BatchOptions, BatchRecord, BatchResult, IngestOptions } from './types.js';
 
 const APPEND_OPTIONS = ['headers', 'durability', 'signal'];
@@ -82,7 +83,7 @@ export function ingest(
   const durability = engine.durabilityIndex('none');
   const { native } = engine;
   return engine.ingest(
-    (log) => native.append(log, ref.handle, bytes, headers, durability, 0),
+    (log) => native.append(log, ref.handle(native, log), bytes, headers, durability, 0),
     bytes.length + (headers?.length ?? 0),
   );
 }
@@ -161,7 +162,8 @@ class SingleAppend implements Submission, Waiter {
   submit(token: number): Failure | undefined {
     const { native } = this.#engine;
     const log = this.#engine.log(true);
-    const failure = native.append(log, this.#ref.handle, this.#data, this.#headers, this.#durability, token);
+    const stream = this.#ref.handle(native, log);
+    const failure = native.append(log, stream, this.#data, this.#headers, this.#durability, token);
     // What the addon has taken is copied; what it refused may be handed over again.
     if (failure === undefined) {
       this.#data = NO_BYTES;
@@ -220,9 +222,11 @@ class BatchAppend implements Submission, Waiter {
 
   submit(token: number): Failure | undefined {
     if (this.#packed === undefined) throw new Error('a batch was submitted twice');
-    const { bytes, layout } = this.#packed;
+    const { refs, bytes, layout } = this.#packed;
+    const { native } = this.#engine;
     const log = this.#engine.log(true);
-    const failure = this.#engine.native.appendBatch(log, bytes, layout, this.#durability, token);
+    for (const [index, ref] of refs.entries()) layout[index * LAYOUT_COLUMNS] = ref.handle(native, log);
+    const failure = native.appendBatch(log, bytes, layout, this.#durability, token);
     if (failure === undefined) this.#packed = undefined;
     return failure;
   }
@@ -253,7 +257,7 @@ function packBatch(engine: Engine, records: readonly BatchRecord[]): PackedBatch
     const ref = engine.refOf(record.key);
     const headers = encodeHeaders(record.headers) ?? NO_BYTES;
     const data = toBytes(record.data, `records[${index}].data`);
-    layout.set([ref.handle, offset, headers.length, offset + headers.length, data.length], column);
+    layout.set([0, offset, headers.length, offset + headers.length, data.length], column);
     refs.push(ref);
     parts.push(headers, data);
     offset += headers.length + data.length;
@@ -263,7 +267,7 @@ function packBatch(engine: Engine, records: readonly BatchRecord[]): PackedBatch
 }
 
 function refOf(engine: Engine, keyOrRef: StreamRef | string | Uint8Array): StreamRef {
-  if (typeof keyOrRef === 'object' && keyOrRef !== null && 'handle' in keyOrRef) return keyOrRef;
+  if (keyOrRef instanceof StreamRef) return keyOrRef;
   return engine.refOf(keyOrRef);
 }
 

@@ -4,7 +4,7 @@
 
 import { checkInteger } from './check.js';
 import { CLOSED, closedError, type Failure, SeglogError, toError } from './errors.js';
-import { type Key, keyBytes, keyOf } from './key.js';
+import { keyBytes } from './key.js';
 import type {
   Deliver,
   NativeAddon,
@@ -15,20 +15,13 @@ import type {
 } from './native.js';
 import { type Durability, nativeOptionValues, type ResolvedOptions } from './options.js';
 import type { Damage } from './report.js';
+import { StreamRef } from './stream-ref.js';
 import type { LogStats } from './types.js';
 
 /** Who waits for an answer that is no read. `numbers[at]` to `numbers[at + count - 1]` are the sequences. */
 export interface Waiter {
   done(firstLsn: number, numbers: Float64Array, at: number, count: number): void;
   fail(failure: Failure): void;
-}
-
-/** A stream as the engine knows it. */
-export interface StreamRef {
-  readonly key: Key;
-  readonly handle: number;
-  /** In hex; known once a record of the stream is accepted. */
-  id: string | undefined;
 }
 
 /** What can be handed to the addon now, or wait for room and be handed over later. */
@@ -52,6 +45,8 @@ export interface NativeRead {
   readonly locate?: boolean;
 }
 
+/** Keys whose streams are remembered; more are looked up again. */
+const KEYS_REMEMBERED_MAX = 65_536;
 /** How much damage log.damage keeps. */
 const DAMAGE_KEPT_MAX = 1000;
 /** ingest() returns false when this part of bufferedBytesMax was submitted since there was room last. */
@@ -65,8 +60,7 @@ export class Engine {
   readonly #waiters = new Map<number, Waiter>();
   readonly #reads = new Map<number, (result: NativeReadResult | undefined) => void>();
   readonly #verifications = new Map<number, (result: NativeVerifyResult | undefined) => void>();
-  readonly #refsByString = new Map<string, StreamRef>();
-  readonly #refsByBytes = new Map<string, StreamRef>();
+  readonly #refs = new Map<string, StreamRef>();
   #queue: Submission[] = [];
   #queueStart = 0;
   #drainAsked = false;
@@ -125,26 +119,20 @@ export class Engine {
     return this.#native.recovery(this.#log);
   }
 
-  /** The stream of a key. Throws TypeError, RangeError and CLOSED. */
+  /** The stream of a key, which need not exist. Throws TypeError and RangeError. */
   refOf(key: unknown): StreamRef {
-    if (typeof key === 'string') {
-      const known = this.#refsByString.get(key);
-      if (known !== undefined) return known;
-    }
-    const bytes = keyBytes(key);
-    const canonical = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-    let ref = this.#refsByBytes.get(canonical);
-    if (ref === undefined) {
-      ref = { key: keyOf(bytes), handle: this.#native.handleOf(this.log(true), bytes), id: undefined };
-      this.#refsByBytes.set(canonical, ref);
-    }
-    if (typeof key === 'string') this.#refsByString.set(key, ref);
+    const known = typeof key === 'string' ? this.#refs.get(key) : undefined;
+    if (known !== undefined) return known;
+    const ref = new StreamRef(Uint8Array.from(keyBytes(key)));
+    if (typeof key !== 'string') return ref;
+    if (this.#refs.size >= KEYS_REMEMBERED_MAX) this.#refs.clear();
+    this.#refs.set(key, ref);
     return ref;
   }
 
   /** The id of a stream that has records. */
   idOf(ref: StreamRef): string {
-    ref.id ??= this.#native.describe(this.log(true), ref.handle)?.id;
+    ref.id ??= this.#native.describe(this.log(true), ref.find(this.#native, this.log(true)))?.id;
     if (ref.id === undefined) throw new SeglogError('NOT_FOUND', `The stream ${String(ref.key)} has no records`);
     return ref.id;
   }

@@ -53,8 +53,12 @@ export class SeglogError extends Error {
   /** With code `CORRUPT` from {@link openLog}: what was found, and where. */
   readonly report: RecoveryReport | undefined;
 
-  constructor(code: ErrorCode, message: string, details?: Partial<Failure> & { readonly report?: RecoveryReport }) {
-    super(message);
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details?: Partial<Failure> & { readonly report?: RecoveryReport; readonly cause?: unknown },
+  ) {
+    super(message, details?.cause === undefined ? {} : { cause: details.cause });
     this.code = code;
     this.errno = details?.errno || undefined;
     this.syscall = details?.syscall || undefined;

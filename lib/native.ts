@@ -175,7 +175,8 @@ export interface NativeAddon {
   recovery(log: NativeLog): NativeRecovery;
   stats(log: NativeLog): NativeStats;
   durableLsn(log: NativeLog): number;
-  handleOf(log: NativeLog, key: Uint8Array): number;
+  /** -1 where there is none and `add` is false. */
+  handleOf(log: NativeLog, key: Uint8Array, add: boolean): number;
   describe(log: NativeLog, stream: number): NativeStreamInfo | undefined;
   streams(log: NativeLog, prefix: Uint8Array): NativeStreamInfo[];
   append(
@@ -228,6 +229,15 @@ export function loadNative(): NativeAddon {
     );
   }
   const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => NativeAddon;
-  loaded = load(fileURLToPath(new URL('..', import.meta.url)));
+  try {
+    loaded = load(fileURLToPath(new URL('..', import.meta.url)));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.trim() : String(cause);
+    throw new SeglogError(
+      'UNSUPPORTED',
+      `seglog has no addon that loads here. "npm rebuild seglog" builds one, with a C++20 compiler, make and Python. ${reason}`,
+      { cause },
+    );
+  }
   return loaded;
 }

@@ -19,7 +19,8 @@ import { toRecoveryReport } from './report.js';
  *
  * Rejects with LOCKED (another writer), CORRUPT (acknowledged bytes are damaged; `error.report` says where, nothing was
  * changed), NOT_FOUND, EXISTS, NOT_A_LOG, FORMAT_UNSUPPORTED, PERMISSION, NO_SPACE, READ_ONLY, IO_ERROR, UNSUPPORTED
- * (Windows); with TypeError and RangeError for options that are unknown or out of range.
+ * (Windows, or no binary of the addon loads here); with TypeError and RangeError for options that are unknown or out of
+ * range.
  *
  * @example
  * import { openLog } from 'seglog';

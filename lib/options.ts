@@ -4,6 +4,7 @@
 
 import { checkBoolean, checkInteger, checkOneOf, checkOptions } from './check.js';
 import type { NativeAddon } from './native.js';
+import { PRESETS, type Preset } from './presets.js';
 
 /** What to do about a log that is, or is not, there. */
 export type CreateMode = 'if-missing' | 'never' | 'new';
@@ -14,7 +15,11 @@ export type CreateMode = 'if-missing' | 'never' | 'new';
  */
 export type Durability = 'sync' | 'os' | 'none';
 
-/** Options of {@link openLog}. Unknown ones throw. */
+/**
+ * Options of {@link openLog}. Unknown ones throw. docs/tuning.md groups them and says what to change for which need.
+ * What is not given follows what is: journalFirstBytes, carryBytesMax and journalLiveBytesMax keep to the bounds that an
+ * explicit journalFileBytes sets.
+ */
 export interface OpenOptions {
   /**
    * `'if-missing'` makes a log where there is none, `'never'` rejects with NOT_FOUND, `'new'` rejects with EXISTS
@@ -31,59 +36,120 @@ export interface OpenOptions {
    * sound and reports the rest. Default `'fail'`.
    */
   readonly onCorruption?: 'fail' | 'skip' | undefined;
-  /** The durability of appends that do not choose one. Default `'sync'`. */
+  /** The durability of appends that do not choose one. Default `'sync'`, also in every preset. */
   readonly durability?: Durability | undefined;
-  /** Write with O_DIRECT where the file system takes it. Default true. */
+  /**
+   * Write with O_DIRECT where the file system takes it. False: through the page cache, which costs a copy, and memory
+   * that a container is charged for. Default true.
+   */
   readonly direct?: boolean | undefined;
-  /** A segment that would grow beyond this many bytes is rotated. Default 67,108,864; 16,384 to 17,179,869,184. */
+  /**
+   * Values for many of the options below; an explicit one wins. `'ingest'`: many producers and throughput, for memory
+   * and a longer recovery. `'engine'`: a database's log, few small records that are waited for, quick to open, for less
+   * throughput of large ones. `'small'`: a hundred logs in one process, for throughput and records of at most 1 MiB.
+   * Default: none.
+   */
+  readonly preset?: Preset | undefined;
+  /**
+   * A segment that would grow beyond this many bytes is rotated. Space comes back by whole segments, and each costs a
+   * file, a row of the catalogue and a seal that reads it once. Default 67,108,864; 16,384 to 17,179,869,184.
+   */
   readonly segmentBytes?: number | undefined;
-  /** An append to a segment older than this many milliseconds begins another. Default 0: never by age. */
+  /**
+   * A stream with fewer bytes than this lies in segments that streams share, so that 100,000 tiny streams are a few
+   * files; with more it goes on in segments of its own. 0: its own from the first record on. More: fewer files; space of
+   * small streams comes back later. Default 65,536; 0 to 1,048,576.
+   */
+  readonly sharedStreamBytesMax?: number | undefined;
+  /**
+   * An append to a segment older than this many milliseconds begins another. Costs segments. Default 0: never by age;
+   * 0 to 1,000,000,000,000.
+   */
   readonly segmentAgeMs?: number | undefined;
   /**
-   * Size of the first journal file, so that a new log opens fast. A multiple of 4,096. Default 1,048,576; minimum
-   * 65,536.
+   * Bytes of the first journal file of each opening, which writes them as zeros: opening is faster with less, the first
+   * change to another file comes sooner. A multiple of 4,096. Default 1,048,576, and never more than journalFileBytes;
+   * 65,536 to 536,870,912.
    */
   readonly journalFirstBytes?: number | undefined;
-  /** Size of the other journal files. A multiple of 4,096. Default 16,777,216; minimum 65,536. */
+  /**
+   * Bytes of the other journal files. Larger: fewer changes of file; more disk, of which up to four free files are kept.
+   * A multiple of 4,096. Default 16,777,216; 65,536 to 536,870,912.
+   */
   readonly journalFileBytes?: number | undefined;
   /**
-   * Live journal at most: bounds recovery time, and memory of what is not in segments yet. Default 67,108,864;
-   * minimum 131,072.
+   * Bytes of live journal files at most: bounds recovery time, and memory of what is not in segments yet. Less costs
+   * checkpoints, which are due at the half. Default 67,108,864, and never less than twice journalFileBytes; 131,072 to
+   * 1,073,741,824.
    */
   readonly journalLiveBytesMax?: number | undefined;
-  /** A commit takes what waits, up to about this many bytes. Default 4,194,304; minimum 4,096. */
+  /**
+   * A commit takes what waits, up to about this many bytes; one that is larger makes those behind it wait longer.
+   * Default 4,194,304; 8,192 to 1,073,741,824.
+   */
   readonly commitBytesMax?: number | undefined;
-  /** Bytes that may wait to be committed before appends wait for room. Default 16,777,216; minimum 4,096. */
+  /**
+   * Bytes that may wait to be committed before appends wait for room. Costs that much memory. Default 16,777,216;
+   * minimum 4,096.
+   */
   readonly bufferedBytesMax?: number | undefined;
-  /** Appends that may wait for room before the next is refused with QUEUE_FULL. Default 65,536; minimum 1. */
+  /**
+   * Appends that may wait to be committed, and as many that may wait for room, before the next is refused with
+   * QUEUE_FULL. Each costs memory beside its bytes. Default 65,536; minimum 1.
+   */
   readonly appendsWaitingMax?: number | undefined;
-  /** Data bytes of one record at most. Default 67,108,864; 1 to 134,217,728. */
+  /**
+   * Data bytes of one record at most. One larger than the other bounds is taken all the same, and costs memory and a
+   * journal file of its size. Default 67,108,864; 1 to 134,217,728.
+   */
   readonly recordBytesMax?: number | undefined;
-  /** Data and header bytes of one batch at most. Default 67,108,864; 1 to 134,217,728. */
+  /** Data and header bytes of one batch at most; the same holds. Default 67,108,864; 1 to 134,217,728. */
   readonly batchBytesMax?: number | undefined;
-  /** Records of one batch at most. Default 1,048,576; minimum 1. */
+  /** Records of one batch at most. Default 1,048,576; 1 to 1,073,741,824. */
   readonly batchRecordsMax?: number | undefined;
-  /** Frames with more than one record are at most this large. Default 65,536; 4,096 to 524,288. */
+  /**
+   * Frames with more than one record are at most this many bytes. A read verifies whole frames: larger ones cost more
+   * for a single record, smaller ones more bytes on disk. Default 65,536; 4,096 to 524,288.
+   */
   readonly frameBytesMax?: number | undefined;
-  /** A stream with this many bytes in the journal only is written to its segment. Default 524,288; minimum 4,096. */
+  /**
+   * A stream with this many bytes in the journal only is written to its segment, in pieces of about this size, each
+   * with a sync. Larger: fewer syncs, more memory for each stream. Default 524,288; minimum 4,096.
+   */
   readonly destageBytes?: number | undefined;
   /**
-   * When a journal file is to be recycled, streams with less than this are carried forward in the journal instead.
-   * Default 131,072, and never more than a quarter of journalFileBytes; minimum 0.
+   * When a journal file is to be recycled, streams with fewer bytes than this are carried forward in the journal
+   * instead: bytes are written again, a sync per stream is saved. Default 131,072, and never more than a quarter of
+   * journalFileBytes; minimum 0.
    */
   readonly carryBytesMax?: number | undefined;
-  /** How long after the last acknowledgement the journal notes what is durable. Default 5 ms; minimum 1. */
+  /**
+   * Milliseconds after the last acknowledgement at which the journal notes what is durable: until then damage to it
+   * cannot be told from a torn tail. Less costs more of these writes, of 4 KiB. Default 5; 1 to 1,000,000,000.
+   */
   readonly markDelayMs?: number | undefined;
-  /** Segment files open at a time. Default 64; 1 to 65,536. */
+  /**
+   * LSNs that the weaker durabilities may show ahead of a flush: each such number costs a flush. After an unclean end of
+   * a session that used them LSNs go on behind those. Default 1,048,576; 1 to 1,048,576.
+   */
+  readonly lsnReserve?: number | undefined;
+  /** Segment files open at a time, a descriptor each. Fewer: files are opened again. Default 64; 1 to 65,536. */
   readonly openSegmentsMax?: number | undefined;
 }
 
-/** All options, with what was not given filled in. */
-export type ResolvedOptions = { readonly [Name in keyof OpenOptions]-?: NonNullable<OpenOptions[Name]> };
+/** All options, with what was not given filled in; `preset` is undefined where there is none. */
+export type ResolvedOptions = {
+  readonly [Name in Exclude<keyof OpenOptions, 'preset'>]-?: NonNullable<OpenOptions[Name]>;
+} & { readonly preset: Preset | undefined };
 
-type NumericOption = Exclude<keyof OpenOptions, 'create' | 'readOnly' | 'onCorruption' | 'durability' | 'direct'>;
+/** The names of the options that are numbers. */
+export type NumericOption = Exclude<
+  keyof OpenOptions,
+  'create' | 'readOnly' | 'onCorruption' | 'durability' | 'direct' | 'preset'
+>;
 
-interface NumericRule {
+/** What a numeric option may be. */
+export interface NumericRule {
   readonly min: number;
   readonly max?: number;
   readonly multipleOf?: number;
@@ -94,13 +160,15 @@ interface NumericRule {
 
 const PAGE_BYTES = 4096;
 
-const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
+/** The bounds of the numeric options; docs/tuning.md has them as a table. */
+export const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
   segmentBytes: { min: 16 * 1024, max: 16 * 1024 ** 3 },
+  sharedStreamBytesMax: { min: 0, max: 2 ** 20 },
   segmentAgeMs: { min: 0, max: 1e12, native: 'segmentAgeUs', factor: 1000 },
-  journalFirstBytes: { min: 64 * 1024, max: 2 ** 30, multipleOf: PAGE_BYTES },
-  journalFileBytes: { min: 64 * 1024, max: 2 ** 30, multipleOf: PAGE_BYTES },
-  journalLiveBytesMax: { min: 128 * 1024 },
-  commitBytesMax: { min: PAGE_BYTES, max: 2 ** 30 },
+  journalFirstBytes: { min: 64 * 1024, max: 2 ** 29, multipleOf: PAGE_BYTES },
+  journalFileBytes: { min: 64 * 1024, max: 2 ** 29, multipleOf: PAGE_BYTES },
+  journalLiveBytesMax: { min: 128 * 1024, max: 2 ** 30 },
+  commitBytesMax: { min: 2 * PAGE_BYTES, max: 2 ** 30 },
   bufferedBytesMax: { min: PAGE_BYTES },
   appendsWaitingMax: { min: 1 },
   recordBytesMax: { min: 1, max: 128 * 1024 ** 2 },
@@ -110,35 +178,21 @@ const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
   destageBytes: { min: PAGE_BYTES },
   carryBytesMax: { min: 0 },
   markDelayMs: { min: 1, max: 1e9, native: 'markDelayUs', factor: 1000 },
+  lsnReserve: { min: 1, max: 2 ** 20 },
   openSegmentsMax: { min: 1, max: 65536 },
 };
 
 /** Checks what was given and fills in what was not. Throws TypeError and RangeError. */
 export function resolveOptions(given: OpenOptions, constants: NativeAddon['constants']): ResolvedOptions {
-  const numeric = (name: NumericOption) => resolveNumber(name, given[name], constants);
-  const defaultCarryBytesMax = Math.min(numeric('carryBytesMax'), Math.floor(numeric('journalFileBytes') / 4));
+  const preset = given.preset === undefined ? undefined : checkOneOf<Preset>(given.preset, presetNames(), 'preset');
   const resolved: ResolvedOptions = {
     create: checkOneOf<CreateMode>(given.create ?? 'if-missing', ['if-missing', 'never', 'new'], 'create'),
     readOnly: checkBoolean(given.readOnly ?? false, 'readOnly'),
     onCorruption: checkOneOf(given.onCorruption ?? 'fail', ['fail', 'skip'], 'onCorruption'),
     durability: checkDurability(given.durability ?? 'sync'),
     direct: checkBoolean(given.direct ?? true, 'direct'),
-    segmentBytes: numeric('segmentBytes'),
-    segmentAgeMs: numeric('segmentAgeMs'),
-    journalFirstBytes: numeric('journalFirstBytes'),
-    journalFileBytes: numeric('journalFileBytes'),
-    journalLiveBytesMax: numeric('journalLiveBytesMax'),
-    commitBytesMax: numeric('commitBytesMax'),
-    bufferedBytesMax: numeric('bufferedBytesMax'),
-    appendsWaitingMax: numeric('appendsWaitingMax'),
-    recordBytesMax: numeric('recordBytesMax'),
-    batchBytesMax: numeric('batchBytesMax'),
-    batchRecordsMax: numeric('batchRecordsMax'),
-    frameBytesMax: numeric('frameBytesMax'),
-    destageBytes: numeric('destageBytes'),
-    carryBytesMax: given.carryBytesMax === undefined ? defaultCarryBytesMax : numeric('carryBytesMax'),
-    markDelayMs: numeric('markDelayMs'),
-    openSegmentsMax: numeric('openSegmentsMax'),
+    preset,
+    ...resolveNumbers(given, preset, constants),
   };
   checkOptions(given, Object.keys(resolved), 'openLog');
   if (resolved.onCorruption === 'skip' && !resolved.readOnly) {
@@ -173,6 +227,41 @@ export function nativeOptionValues(options: ResolvedOptions, constants: NativeAd
   return values;
 }
 
+// What was given, else what the preset says, else the core's default.
+function resolveNumbers(
+  given: OpenOptions,
+  preset: Preset | undefined,
+  constants: NativeAddon['constants'],
+): Record<NumericOption, number> {
+  const defaults = preset === undefined ? {} : PRESETS[preset];
+  const numeric = (name: NumericOption) => resolveNumber(name, given[name] ?? defaults[name], constants);
+  const journalFileBytes = numeric('journalFileBytes');
+  const atMost = (name: NumericOption, bound: number) =>
+    given[name] === undefined ? Math.min(numeric(name), bound) : numeric(name);
+  const atLeast = (name: NumericOption, bound: number) =>
+    given[name] === undefined ? Math.max(numeric(name), bound) : numeric(name);
+  return {
+    segmentBytes: numeric('segmentBytes'),
+    sharedStreamBytesMax: numeric('sharedStreamBytesMax'),
+    segmentAgeMs: numeric('segmentAgeMs'),
+    journalFirstBytes: atMost('journalFirstBytes', journalFileBytes),
+    journalFileBytes,
+    journalLiveBytesMax: atLeast('journalLiveBytesMax', 2 * journalFileBytes),
+    commitBytesMax: numeric('commitBytesMax'),
+    bufferedBytesMax: numeric('bufferedBytesMax'),
+    appendsWaitingMax: numeric('appendsWaitingMax'),
+    recordBytesMax: numeric('recordBytesMax'),
+    batchBytesMax: numeric('batchBytesMax'),
+    batchRecordsMax: numeric('batchRecordsMax'),
+    frameBytesMax: numeric('frameBytesMax'),
+    destageBytes: numeric('destageBytes'),
+    carryBytesMax: atMost('carryBytesMax', Math.floor(journalFileBytes / 4)),
+    markDelayMs: numeric('markDelayMs'),
+    lsnReserve: numeric('lsnReserve'),
+    openSegmentsMax: numeric('openSegmentsMax'),
+  };
+}
+
 function resolveNumber(name: NumericOption, given: unknown, constants: NativeAddon['constants']): number {
   const rule = NUMERIC_RULES[name];
   if (given === undefined) {
@@ -183,6 +272,16 @@ function resolveNumber(name: NumericOption, given: unknown, constants: NativeAdd
     throw new RangeError(`Expected a multiple of ${rule.multipleOf} for ${name} but received ${value} of type number`);
   }
   return value;
+}
+
+function presetNames(): Preset[] {
+  const names: Preset[] = [];
+  for (const name in PRESETS) if (isPreset(name)) names.push(name);
+  return names;
+}
+
+function isPreset(name: string): name is Preset {
+  return Object.hasOwn(PRESETS, name);
 }
 
 function nativeIndex(name: NumericOption, rule: NumericRule, constants: NativeAddon['constants']): number {

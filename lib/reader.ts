@@ -5,10 +5,12 @@
 
 import { withSignal } from './append.js';
 import { checkInteger, checkOneOf, checkOptions, checkSignal, expectedMessage } from './check.js';
-import type { Engine, NativeRead, StreamRef } from './engine.js';
+import type { Engine, NativeRead } from './engine.js';
 import { closedError, toError } from './errors.js';
+import { keyBytes } from './key.js';
 import { type LogRecord, RecordBatch } from './record.js';
 import { type Damage, toDamage } from './report.js';
+import type { StreamRef } from './stream-ref.js';
 import type { LogReadOptions, ReadOptions } from './types.js';
 
 const READ_OPTIONS = ['from', 'to', 'visible', 'batchBytes', 'onDamage', 'signal'];
@@ -34,17 +36,16 @@ export interface RecordReader extends AsyncIterableIterator<LogRecord, undefined
 /** Reads the records of several streams in LSN order. Made by `log.read()`. */
 export type LsnReader = RecordReader;
 
-interface BatchRequest extends NativeRead {
+interface BatchRequest extends Omit<NativeRead, 'stream'> {
   readonly signal: AbortSignal | undefined;
   readonly onDamage: ((damage: Damage) => void) | undefined;
 }
 
 /** Checks the options of a read. Throws TypeError and RangeError. */
-export function batchRequest(ref: StreamRef, options: ReadOptions | undefined): BatchRequest {
+export function batchRequest(options: ReadOptions | undefined): BatchRequest {
   if (options !== undefined) checkOptions(options, READ_OPTIONS, 'read');
   checkReadOptions(options);
   return {
-    stream: ref.handle,
     fromSeq: checkInteger(options?.from ?? 1, 'from', 1),
     toSeq: checkInteger(options?.to ?? Number.MAX_SAFE_INTEGER, 'to'),
     fromLsn: 0,
@@ -132,7 +133,9 @@ export class BatchReader extends Reader<RecordBatch> implements RecordBatchReade
     const { signal } = this.#request;
     while (!this.#atEnd) {
       signal?.throwIfAborted();
-      const read = this.#engine.read({ ...this.#request, fromSeq: this.#fromSeq });
+      const stream = this.#ref.find(this.#engine.native, this.#engine.log());
+      if (stream < 0) break;
+      const read = this.#engine.read({ ...this.#request, stream, fromSeq: this.#fromSeq });
       const result = await withSignal(read, signal);
       if (result === undefined) throw closedError();
       for (const one of result.damage) this.#report(toDamage(one));
@@ -140,8 +143,8 @@ export class BatchReader extends Reader<RecordBatch> implements RecordBatchReade
       this.#fromSeq = result.nextSeq;
       this.#atEnd = result.atEnd;
       if (result.columns.length > 0) {
-        const stream = { ref: this.#ref, id: this.#engine.idOf(this.#ref) };
-        return new RecordBatch(stream, result, this.#engine.native.constants.recordKinds);
+        const owner = { ref: this.#ref, id: this.#engine.idOf(this.#ref) };
+        return new RecordBatch(owner, result, this.#engine.native.constants.recordKinds);
       }
     }
     return undefined;
@@ -223,7 +226,8 @@ export class MergeReader extends Reader<LogRecord> implements LsnReader {
   readonly #engine: Engine;
   readonly #options: LogReadOptions | undefined;
   readonly #fromLsn: number;
-  readonly #keys: ReadonlySet<StreamRef> | undefined;
+  // As bytes in latin1.
+  readonly #keys: ReadonlySet<string> | undefined;
   // Cursors with a head, the smallest LSN first; undefined before the first step.
   #heap: Cursor[] | undefined;
   // Took its last ready record: it must be asked for more before the next one is known.
@@ -237,7 +241,7 @@ export class MergeReader extends Reader<LogRecord> implements LsnReader {
     if (options?.keys !== undefined && !Array.isArray(options.keys)) {
       throw new TypeError(expectedMessage('an array of keys', 'keys', options.keys));
     }
-    this.#keys = options?.keys === undefined ? undefined : new Set(options.keys.map((key) => engine.refOf(key)));
+    this.#keys = options?.keys === undefined ? undefined : new Set(options.keys.map(canonicalKey));
     engine.log();
     this.#engine = engine;
     this.#options = options;
@@ -272,7 +276,7 @@ export class MergeReader extends Reader<LogRecord> implements LsnReader {
 
   async #open(): Promise<Cursor[]> {
     const streams = this.#engine.native.streams(this.#engine.log(true), new Uint8Array(0)).filter((info) => {
-      const wanted = this.#keys === undefined || this.#keys.has(this.#engine.refOf(info.key));
+      const wanted = this.#keys === undefined || this.#keys.has(canonicalKey(info.key));
       return wanted && info.lastLsn >= this.#fromLsn;
     });
     // One bound for all streams, so that no record is given out whose predecessor was left out.
@@ -282,7 +286,7 @@ export class MergeReader extends Reader<LogRecord> implements LsnReader {
     const { signal, onDamage } = this.#options ?? {};
     const cursors = streams.map((info) => {
       const ref = this.#engine.refOf(info.key);
-      const request = { ...batchRequest(ref, { batchBytes, signal, onDamage }), fromLsn: this.#fromLsn };
+      const request = { ...batchRequest({ batchBytes, signal, onDamage }), fromLsn: this.#fromLsn };
       return new Cursor(new BatchReader(this.#engine, ref, request), lastLsn);
     });
     await Promise.all(cursors.map((cursor) => cursor.fetch()));
@@ -302,6 +306,11 @@ export class MergeReader extends Reader<LogRecord> implements LsnReader {
     }
     siftDown(heap);
   }
+}
+
+function canonicalKey(key: string | Uint8Array): string {
+  const bytes = keyBytes(key);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 function siftDown(heap: Cursor[]): void {

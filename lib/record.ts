@@ -2,10 +2,10 @@
 // Records as they are read: views over a slab of verified bytes, which the garbage collector owns.
 
 import { formatRef } from './append.js';
-import type { StreamRef } from './engine.js';
 import { decodeHeaders, type Headers } from './headers.js';
 import type { Key } from './key.js';
 import type { NativePlace, NativeReadResult } from './native.js';
+import type { StreamRef } from './stream-ref.js';
 
 /** What a record is: `data` is what append writes. */
 export type RecordKind = 'data' | 'checkpoint' | 'filler' | 'operation';

@@ -3,11 +3,12 @@
 
 import { append, appendBatch, ingest, withSignal } from './append.js';
 import { checkInteger, checkOptions, checkSignal, expectedMessage } from './check.js';
-import type { Engine, StreamRef } from './engine.js';
+import type { Engine } from './engine.js';
 import type { HeadersInput } from './headers.js';
 import type { Key } from './key.js';
 import { BatchReader, batchRequest, type RecordBatchReader, type RecordReader, StreamReader } from './reader.js';
 import type { LogRecord, RecordLocation } from './record.js';
+import type { StreamRef } from './stream-ref.js';
 import type {
   AppendOptions,
   AppendResult,
@@ -117,7 +118,7 @@ export class Stream {
     const signal = checkWaitOptions(options, 'seal');
     const { native } = this.#engine;
     await withSignal(
-      this.#engine.request((log, token) => native.seal(log, this.#ref.handle, token)),
+      this.#engine.request((log, token) => native.seal(log, this.#ref.handle(native, log), token)),
       signal,
     );
   }
@@ -133,14 +134,17 @@ export class Stream {
     const signal = checkWaitOptions(options, 'truncateBefore');
     const { native } = this.#engine;
     await withSignal(
-      this.#engine.request((log, token) => native.truncateBefore(log, this.#ref.handle, seq, token)),
+      this.#engine.request((log, token) => native.truncateBefore(log, this.#ref.handle(native, log), seq, token)),
       signal,
     );
   }
 
   /** The stream as it is now, or undefined while it has no records. Throws CLOSED. */
   info(): StreamInfo | undefined {
-    const info = this.#engine.native.describe(this.#engine.log(), this.#ref.handle);
+    const { native } = this.#engine;
+    const log = this.#engine.log();
+    const handle = this.#ref.find(native, log);
+    const info = handle < 0 ? undefined : native.describe(log, handle);
     if (info === undefined) return undefined;
     const { handle: _, ...rest } = info;
     return { ...rest, key: this.#ref.key };
@@ -148,7 +152,7 @@ export class Stream {
 
   #batches(options: ReadOptions | undefined, locate = false): BatchReader {
     this.#engine.log();
-    return new BatchReader(this.#engine, this.#ref, { ...batchRequest(this.#ref, options), locate });
+    return new BatchReader(this.#engine, this.#ref, { ...batchRequest(options), locate });
   }
 }
 

@@ -93,8 +93,9 @@ export interface StreamInfo {
   /** Of the first record that is there, and of the next one that will be visible. */
   readonly firstSeq: number;
   readonly nextSeq: number;
-  /** Bytes in its segments, framing included. */
+  /** Bytes in its segments and in those that it shares, framing included. */
   readonly bytes: number;
+  /** Segments of its own: none while it is tiny, see `sharedStreamBytesMax`. */
   readonly segments: number;
   /** LSN and log time (µs since 1970) of the last visible record. */
   readonly lastLsn: number;

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Compares docs/format.md with the headers of native/core/format, both ways: what the document says is what the code
-// has, and nothing in the headers is missing from the document. Text processing only, without the addon. The
-// document marks its tables with comments: <!-- table: kPrefix start=… total=… -->, <!-- enum: Name prefix=k -->.
+// has, and nothing in the headers is missing from the document. Text processing only, without the addon.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { parseTables, type Table } from './support/format-tables.js';
 
 const ROOT = new URL('../', import.meta.url);
 const CORE = new URL('native/core/', ROOT);
-
-interface Table {
-  readonly kind: string;
-  readonly name: string;
-  readonly options: ReadonlyMap<string, string>;
-  readonly rows: readonly (readonly string[])[];
-}
 
 function readText(path: string, base: URL = ROOT): string {
   return readFileSync(new URL(path, base), 'utf8');
@@ -79,25 +72,6 @@ function constant(name: string): bigint {
   const expression = EXPRESSIONS.get(name);
   if (expression === undefined) throw new Error(`No constant ${name} in the headers`);
   return evaluate(expression);
-}
-
-function parseTables(markdown: string): Table[] {
-  const pattern = /<!-{2} (table|enum|magics|constants)(?:: (\w+))?([^>]*) -->\n\n((?:\|.*\n)+)/g;
-  return Array.from(markdown.matchAll(pattern), ([, kind = '', name = '', options = '', body = '']) => ({
-    kind,
-    name,
-    options: new Map(Array.from(options.matchAll(/(\w+)=(\S+)/g), ([, key = '', value = '']) => [key, value])),
-    rows: body
-      .trimEnd()
-      .split('\n')
-      .slice(2)
-      .map((line) =>
-        line
-          .slice(1, -1)
-          .split('|')
-          .map((cell) => cell.trim()),
-      ),
-  }));
 }
 
 /** "content SHA-256" is ContentSha256. */

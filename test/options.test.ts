@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type OpenOptions, openLog } from '../lib/index.js';
+import { NUMERIC_RULES } from '../lib/options.js';
+import { PRESETS } from '../lib/presets.js';
 import { openTestLog, rejection, temporaryDirectory } from './support/directory.js';
 
 async function openError(options: unknown): Promise<unknown> {
@@ -17,8 +19,10 @@ test('log.options has all options, with what was given and the defaults', async 
     onCorruption: 'fail',
     durability: 'os',
     direct: true,
+    preset: undefined,
     segmentBytes: 20_000,
     segmentAgeMs: 1500,
+    sharedStreamBytesMax: 65_536,
     journalFirstBytes: 2 ** 20,
     journalFileBytes: 16 * 2 ** 20,
     journalLiveBytesMax: 64 * 2 ** 20,
@@ -32,29 +36,88 @@ test('log.options has all options, with what was given and the defaults', async 
     destageBytes: 512 * 1024,
     carryBytesMax: 128 * 1024,
     markDelayMs: 5,
+    lsnReserve: 2 ** 20,
     openSegmentsMax: 64,
   });
 });
 
-test('carryBytesMax follows small journal files', async () => {
-  const log = await openTestLog({ journalFirstBytes: 65_536, journalFileBytes: 65_536 });
-  expect(log.options.carryBytesMax).toBe(16_384);
+test('what is not given follows the journal files that are', async () => {
+  const small = await openTestLog({ journalFileBytes: 65_536 });
+  expect(small.options).toMatchObject({ journalFirstBytes: 65_536, carryBytesMax: 16_384 });
+  const large = await openTestLog({ preset: 'small', journalFileBytes: 2 ** 20 });
+  expect(large.options).toMatchObject({ journalFirstBytes: 65_536, journalLiveBytesMax: 2 ** 21, carryBytesMax: 8192 });
 });
 
-test('the JSDoc of each numeric option states the default that the core has', async () => {
+test.each(['ingest', 'engine', 'small'] as const)(
+  "the preset '%s' is a table of values over the defaults",
+  async (preset) => {
+    const { options: defaults } = await openTestLog();
+    const { options } = await openTestLog({ preset });
+    expect(options).toEqual({ ...defaults, ...PRESETS[preset], preset });
+  },
+);
+
+test('an explicit option wins over the preset, and undefined is not explicit', async () => {
+  const log = await openTestLog({ preset: 'small', destageBytes: 65_536, segmentBytes: undefined, durability: 'os' });
+  expect(log.options).toMatchObject({ destageBytes: 65_536, segmentBytes: 4 * 2 ** 20, durability: 'os' });
+});
+
+test('log.options opens another log with the same options', async () => {
+  const { options } = await openTestLog({ preset: 'engine', segmentAgeMs: 1000 });
+  const again = await openTestLog(options);
+  expect(again.options).toEqual(options);
+});
+
+test('the JSDoc of each numeric option states its default, minimum and maximum', async () => {
   const source = readFileSync(new URL('../lib/options.ts', import.meta.url), 'utf8');
   const log = await openTestLog();
   const resolved: Record<string, unknown> = { ...log.options };
-  const documented = new Map<string, number>();
+  const documented = new Map<string, string>();
   for (const [, text = '', name = ''] of source.matchAll(
     /\/\*\*((?:[^*]|\*(?!\/))*)\*\/\n {2}readonly (\w+)\?: number/g,
   )) {
-    const stated = /Default ([\d,]+)/.exec(text)?.[1];
-    if (stated !== undefined) documented.set(name, Number(stated.replaceAll(',', '')));
+    documented.set(name, text.replace(/\s+\*?\s*/g, ' ').replaceAll(',', ''));
   }
-  const numeric = Object.keys(resolved).filter((name) => typeof resolved[name] === 'number');
-  expect([...documented.keys()].sort()).toEqual(numeric.sort());
-  for (const [name, stated] of documented) expect([name, stated]).toEqual([name, resolved[name]]);
+  expect([...documented.keys()].sort()).toEqual(Object.keys(NUMERIC_RULES).sort());
+  for (const [name, { min, max }] of Object.entries(NUMERIC_RULES)) {
+    const text = documented.get(name) ?? '';
+    expect([name, Number(/Default (\d+)/.exec(text)?.[1])]).toEqual([name, resolved[name]]);
+    const [, least, most] = /; (?:minimum )?(\d+)(?: to (\d+))?\. $/.exec(text) ?? [];
+    expect([name, Number(least), most === undefined ? undefined : Number(most)]).toEqual([name, min, max]);
+  }
+});
+
+test('every numeric option of the core is an option', () => {
+  const header = readFileSync(new URL('../native/core/log/options.h', import.meta.url), 'utf8');
+  const fields = [...header.matchAll(/^ {2}std::uint\d+_t (\w+) = /gm)].map(([, name = '']) => name);
+  const names = fields.map((name) =>
+    name.replace(/_us$/, '_ms').replace(/_(\w)/g, (_, letter) => letter.toUpperCase()),
+  );
+  expect(names.sort()).toEqual(Object.keys(NUMERIC_RULES).sort());
+});
+
+test('whatever the core refuses of options is refused before it, as misuse', async () => {
+  const engine = readFileSync(new URL('../native/core/log/engine.cc', import.meta.url), 'utf8');
+  const refused: Record<string, OpenOptions[]> = {
+    "onCorruption: 'skip' is for logs that are opened read-only": [{ onCorruption: 'skip' }],
+    'journal files are whole pages of 4,096 bytes': [{ journalFirstBytes: 65_537 }, { journalFileBytes: 65_537 }],
+    'a journal file has at least four pages': [{ journalFirstBytes: 12_288 }, { journalFileBytes: 12_288 }],
+    'carryBytesMax is at most a quarter of journalFileBytes': [{ carryBytesMax: 4 * 2 ** 20 + 1 }],
+    'journalLiveBytesMax is at least two journal files': [{ journalLiveBytesMax: 32 * 2 ** 20 - 1 }],
+    'journalLiveBytesMax is at most 1 GiB': [{ journalLiveBytesMax: 2 ** 30 + 1 }],
+    'commitBytesMax is at least 8 KiB': [{ commitBytesMax: 8191 }],
+    'recordBytesMax is at most 128 MiB': [{ recordBytesMax: 128 * 2 ** 20 + 1 }],
+    'frameBytesMax lies between 1 KiB and 512 KiB': [{ frameBytesMax: 1023 }, { frameBytesMax: 512 * 1024 + 1 }],
+    'segmentBytes lies between 8 KiB and 16 GiB': [{ segmentBytes: 8191 }, { segmentBytes: 16 * 2 ** 30 + 1 }],
+    'openSegmentsMax is at least 1 and destageBytes at least a page': [{ openSegmentsMax: 0 }, { destageBytes: 4095 }],
+    'lsnReserve lies between 1 and 1,048,576': [{ lsnReserve: 0 }, { lsnReserve: 2 ** 20 + 1 }],
+  };
+  const reasons = [...engine.matchAll(/return refuse\("([^"]+)"\)/g)].map(([, reason = '']) => reason);
+  expect(Object.keys(refused).sort()).toEqual(reasons.sort());
+  for (const options of Object.values(refused).flat()) {
+    const misuse = 'onCorruption' in options ? TypeError : RangeError;
+    expect([options, await openError(options)]).toEqual([options, expect.any(misuse)]);
+  }
 });
 
 describe('misuse', () => {
@@ -72,6 +135,9 @@ describe('misuse', () => {
     [{ readOnly: true, create: 'new' }],
     [{ durability: 'fsync' }],
     [{ direct: 'yes' }],
+    [{ preset: 'tiny' }],
+    [{ preset: 'toString' }],
+    [{ preset: null }],
     [{ segmentBytes: '1000000' }],
     [7],
     [null],
@@ -90,6 +156,8 @@ describe('misuse', () => {
     [{ carryBytesMax: 5 * 2 ** 20 }],
     [{ recordBytesMax: 2 ** 30 }],
     [{ openSegmentsMax: 0 }],
+    [{ lsnReserve: 2 ** 20 + 1 }],
+    [{ preset: 'small', carryBytesMax: 32_769 }],
     [{ bufferedBytesMax: Number.NaN }],
   ])('of %j is a RangeError', async (options) => {
     expect(await openError(options)).toBeInstanceOf(RangeError);

@@ -269,7 +269,7 @@ describe('segments', () => {
   });
 
   test('are rotated by hand', async () => {
-    const log = await openTestLog();
+    const log = await openTestLog({ sharedStreamBytesMax: 0 });
     await fill(log, 'key', 10);
     await log.seal('key');
     await fill(log, 'key', 10);
@@ -278,7 +278,7 @@ describe('segments', () => {
   });
 
   test('are not made by sealing what has no records', async () => {
-    const log = await openTestLog();
+    const log = await openTestLog({ sharedStreamBytesMax: 0 });
     await log.seal('nothing');
     expect(log.streams()).toEqual([]);
     await fill(log, 'key', 1);
@@ -300,7 +300,8 @@ describe('segments', () => {
     const again = await openTestLog(options, directory);
     const records = await collect(again.read());
     expect(records.map(({ lsn }) => lsn)).toEqual(range(1, 4000));
-    for (const { lsn, data } of records) expect(data).toEqual(Buffer.alloc(1000, ((lsn - 1) % 200) + 1));
+    const differing = records.filter(({ lsn, data }) => !data.equals(Buffer.alloc(1000, ((lsn - 1) % 200) + 1)));
+    expect(differing.map(({ lsn }) => lsn)).toEqual([]);
   });
 });
 

@@ -23,7 +23,7 @@ test('names the records that only the journal held, and what opening changed on 
   expect(log.recovery).toMatchObject({
     status: 'recovered',
     streams: 2,
-    segments: 2,
+    segments: 1,
     commitsAccepted: 2,
     recordsReplayed: 3,
     replayedLsns: { first: 1, last: 3 },

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { type Log, type LogRecord, openLog } from '../lib/index.js';
 import { rejection, temporaryDirectory } from './support/directory.js';
 
-const small = { segmentBytes: 16_384, destageBytes: 4096, frameBytesMax: 4096 };
+const small = { segmentBytes: 16_384, sharedStreamBytesMax: 0, destageBytes: 4096, frameBytesMax: 4096 };
 
 async function append(log: Log, key: string, count: number): Promise<void> {
   for (let index = 0; index < count; index++) await log.append(key, `${key} ${index} ${'x'.repeat(500)}`);

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { type Damage, type Log, openLog, type VerifyProgress } from '../lib/index.js';
 import { openTestLog, rejection, temporaryDirectory } from './support/directory.js';
 
-const small = { segmentBytes: 65_536, destageBytes: 4096, frameBytesMax: 4096 };
+const small = { segmentBytes: 65_536, sharedStreamBytesMax: 0, destageBytes: 4096, frameBytesMax: 4096 };
 
 /** A closed log: `a` has 300 records and sealed segments, `b` some more. */
 async function makeLog(): Promise<string> {
@@ -230,6 +230,27 @@ describe('locate', () => {
       const data = bytes.subarray(place.recordOffset + 8, place.recordOffset + 8 + text.length);
       expect(data.toString('latin1')).toBe(text);
     }
+  });
+
+  test('finds records of tiny streams among those of others, and verify() names damage there', async () => {
+    const directory = temporaryDirectory();
+    const log = await openLog(directory);
+    for (let seq = 1; seq <= 3; seq++) {
+      for (const key of ['a', 'b']) await log.append(key, `${key}${seq}`.padEnd(5000, 'x'));
+    }
+    await log.stream('a').seal();
+    await log.close();
+    const place = await located(directory, 2, 'b');
+    expect(place).toMatchObject({ inFile: true, frame: expect.any(Buffer) });
+    expect(place.file).toMatch(new RegExp(`^shared/.*-0*${place.segmentId}\\.seg$`));
+    const bytes = readFileSync(join(directory, place.file));
+    expect(bytes.subarray(place.frameOffset, place.frameOffset + place.frame.length).equals(place.frame)).toBe(true);
+    expect(bytes.toString('latin1', place.recordOffset + 8, place.recordOffset + 10)).toBe('b2');
+    expect(await damageIn(directory)).toEqual([]);
+    flip(join(directory, place.file), place.frameOffset + 20);
+    expect(await damageIn(directory)).toMatchObject([
+      { file: place.file, offset: place.frameOffset, key: 'b', firstSeq: 2, lastSeq: 2 },
+    ]);
   });
 
   test('says where a record will lie that only the journal holds', async () => {

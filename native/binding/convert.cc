@@ -17,6 +17,7 @@ struct OptionField {
 
 constexpr OptionField kOptionFields[] = {
     {"segmentBytes", &log::Options::segment_bytes},
+    {"sharedStreamBytesMax", &log::Options::shared_stream_bytes_max},
     {"segmentAgeUs", &log::Options::segment_age_us},
     {"journalFirstBytes", &log::Options::journal_first_bytes},
     {"journalFileBytes", &log::Options::journal_file_bytes},

@@ -66,7 +66,10 @@ Napi::Value GetDurableLsn(const Napi::CallbackInfo& info) {
 
 Napi::Value HandleOf(const Napi::CallbackInfo& info) {
   log::Log& log = LogHandle::Of(info[0]).log();
-  return ToNumber(info.Env(), log.HandleOf(AsText(ToSpan(info[1]))));
+  const std::string_view key = AsText(ToSpan(info[1]));
+  if (info[2].As<Napi::Boolean>()) return ToNumber(info.Env(), log.HandleOf(key));
+  const std::optional<log::StreamHandle> found = log.Find(key);
+  return Napi::Number::New(info.Env(), found.has_value() ? static_cast<double>(*found) : -1);
 }
 
 Napi::Value Describe(const Napi::CallbackInfo& info) {

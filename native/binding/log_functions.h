@@ -18,7 +18,8 @@ Napi::Value GetRecovery(const Napi::CallbackInfo& info);  // (log) → report
 Napi::Value GetStats(const Napi::CallbackInfo& info);     // (log) → numbers by name
 Napi::Value GetDurableLsn(const Napi::CallbackInfo& info);
 
-Napi::Value HandleOf(const Napi::CallbackInfo& info);  // (log, key) → stream
+// (log, key, add) → stream, -1 where there is none and none is to be added
+Napi::Value HandleOf(const Napi::CallbackInfo& info);
 Napi::Value Describe(const Napi::CallbackInfo& info);  // (log, stream) → info or undefined
 Napi::Value Streams(const Napi::CallbackInfo& info);   // (log, prefix) → [info]
 

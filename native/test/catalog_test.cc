@@ -34,8 +34,8 @@ CatalogSegment Segment(std::uint64_t id, std::uint64_t first_sequence, SegmentSt
   return segment;
 }
 
-// Three streams: with a sealed, an ended and an open segment; with one; with none. The first has
-// lost its oldest records. Two dropped segments.
+// Four streams: with a sealed, an ended and an open segment; with one; with none; with frames in
+// shared segments only. The first has lost its oldest records. Two dropped segments.
 Catalog Sample() {
   Catalog catalog{.snapshot_number = 3,
                   .mark = 40,
@@ -61,6 +61,18 @@ Catalog Sample() {
                              .key = std::string(kKeyBytesMax, '\xF0'),
                              .segments = {Segment(103, 1, SegmentState::kOpen)}});
   catalog.streams.push_back({.id = 3, .created_us = 9, .next_sequence = 1, .key = "12345678"});
+  catalog.streams.push_back({.id = 4,
+                             .created_us = 9,
+                             .next_sequence = 3,
+                             .key = "tiny",
+                             .shared = {.bytes = 400,
+                                        .first_segment_id = 50,
+                                        .last = {.segment_id = 51, .offset = 9'992},
+                                        .last_lsn = 12,
+                                        .last_time_us = 1'000}});
+  catalog.shared.next_sequence = 21;
+  catalog.shared.segments = {Segment(50, 1, SegmentState::kSealed),
+                             Segment(51, 11, SegmentState::kOpen)};
   catalog.dropped = {
       {.segment_id = 90, .commit = 33, .file_bytes = 12'288, .path = "streams/00/a/1"},
       {.segment_id = 91, .commit = 35, .file_bytes = 4'096, .path = "12345678"}};
@@ -82,14 +94,15 @@ TEST(CatalogTest, ComesBackAsItWasWritten) {
     const Result<Catalog> decoded = DecodeCatalog(bytes);
     ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
     EXPECT_EQ(decoded.value(), catalog);
-    EXPECT_EQ(bytes.size(),
-              192u + (72 + 8 + 3 * 136) + (72 + 1024 + 136) + (72 + 8) + (32 + 16) + (32 + 8));
+    constexpr std::size_t kShared = 17 + 32 + 2 * 136;
+    constexpr std::size_t kStreams = (14 + 32 + 3 * 136) + (1033 + 32 + 136) + 16 + 19;
+    EXPECT_EQ(bytes.size(), 192u + kShared + kStreams + (32 + 16) + (32 + 8));
   }
 }
 
-TEST(CatalogTest, OfAnEmptyLogIsJustItsHeader) {
+TEST(CatalogTest, OfAnEmptyLogIsItsHeaderAndTheRowOfSharedSegments) {
   const Bytes bytes = Encode(Catalog{});
-  EXPECT_EQ(bytes.size(), kCatalogHeaderBytes);
+  EXPECT_EQ(bytes.size(), kCatalogHeaderBytes + 16);
   const Result<Catalog> decoded = DecodeCatalog(bytes);
   ASSERT_TRUE(decoded.ok());
   EXPECT_EQ(decoded.value(), Catalog{});
@@ -141,43 +154,70 @@ TEST(CatalogTest, RefusesHeadersThatContradictThemselves) {
             "catalogue: reserved field");
   EXPECT_EQ(DecodeWith(kCatalogHeaderStartGenerationOffset, std::uint64_t{7}).message(),
             "catalogue: start generation above the highest");
-  EXPECT_EQ(DecodeWith(kCatalogHeaderStreamCountOffset, 2u).message(),
-            "catalogue: bad path length");
+  EXPECT_EQ(DecodeWith(kCatalogHeaderStreamCountOffset, 2u).code(), Code::kCorrupt);
   EXPECT_EQ(DecodeWith(kCatalogHeaderDroppedCountOffset, std::uint64_t{1}).message(),
             "catalogue: bytes behind the last row");
   EXPECT_EQ(DecodeWith(kCatalogHeaderDroppedCountOffset, std::uint64_t{3}).message(),
             "catalogue: more dropped segments than it can hold");
   EXPECT_EQ(DecodeWith(kCatalogHeaderDroppedCountOffset, kU64Max).message(),
             "catalogue: more dropped segments than it can hold");
-  EXPECT_EQ(DecodeWith(kCatalogHeaderStreamCountOffset, 4u).message(), "catalogue: bad key length");
+  EXPECT_EQ(DecodeWith(kCatalogHeaderStreamCountOffset, 5u).code(), Code::kCorrupt);
   EXPECT_EQ(DecodeWith(kCatalogHeaderStreamCountOffset, 0xFFFFFFFFu).message(),
             "catalogue: more streams than it can hold");
   EXPECT_EQ(DecodeWith(kCatalogHeaderSegmentCountOffset, kU64Max).message(),
             "catalogue: segments are not as many as it says");
 }
 
+// Where the sample's rows lie, field by field: each of these numbers takes a byte, the age of the
+// first stream two.
+constexpr std::size_t kSharedRow = kCatalogHeaderBytes;
+constexpr std::size_t kFirstRow = kSharedRow + 17 + 32 + 2 * kCatalogSegmentBytes;
+constexpr std::size_t kFirstId = kFirstRow + 1 + 6;
+constexpr std::size_t kFirstAge = kFirstId + 1;
+constexpr std::size_t kFirstSequence = kFirstAge + 2;
+constexpr std::size_t kFirstSharedBytes = kFirstSequence + 2;
+constexpr std::size_t kFirstSegmentCount = kFirstSharedBytes + 1;
+constexpr std::size_t kTinyRow = kFirstRow + (14 + 32 + 3 * 136) + (1033 + 32 + 136) + 16;
+constexpr std::size_t kTinyFirstSegment = kTinyRow + 1 + 4 + 1 + 2 + 1 + 1 + 1;
+
 TEST(CatalogTest, RefusesStreamsThatAreOutOfBounds) {
-  constexpr std::size_t kStream = kCatalogHeaderBytes;
-  EXPECT_EQ(DecodeWith(kStream + kCatalogStreamIdOffset, std::uint64_t{0}).message(),
-            "catalogue: reserved field (stream id 0)");
-  EXPECT_EQ(DecodeWith(kStream + kCatalogStreamNextSequenceOffset, std::uint64_t{0}).message(),
-            "catalogue: a stream's sequences");
-  EXPECT_EQ(DecodeWith(kStream + kCatalogStreamFirstSequenceOffset, std::uint64_t{0}).message(),
-            "catalogue: a stream's sequences");
-  EXPECT_EQ(DecodeWith(kStream + kCatalogStreamFirstSequenceOffset, std::uint64_t{32}).message(),
-            "catalogue: a stream's sequences");
-  EXPECT_EQ(DecodeWith(kStream + kCatalogStreamSegmentCountOffset, 0xFFFFFFFFu).message(),
-            "catalogue: a stream cut short");
-  for (const std::uint32_t key_bytes :
-       {std::uint32_t{0}, std::uint32_t{kKeyBytesMax + 1}, std::uint32_t{0xFFFFFFFF}}) {
-    EXPECT_EQ(DecodeWith(kStream + kCatalogStreamKeyBytesOffset, key_bytes).message(),
-              "catalogue: bad key length");
-  }
+  const auto with = [](std::size_t offset, std::uint8_t value) {
+    return DecodeWith(offset, value).message();
+  };
+  EXPECT_EQ(with(kFirstId, 0), "catalogue: reserved field (stream id 0)");
+  EXPECT_EQ(with(kFirstSequence, 0), "catalogue: a stream's sequences");
+  EXPECT_EQ(with(kFirstSegmentCount, 127), "catalogue: a stream cut short");
+  EXPECT_NE(with(kFirstRow, 0), "");
+  // A number that is not in its shortest form, and a time behind the snapshot's.
+  EXPECT_EQ(DecodeWith(kFirstAge, std::uint16_t{0x0080}).message(),
+            "catalogue: a stream cut short, or a bad number");
+  EXPECT_EQ(DecodeWith(kFirstAge, std::uint16_t{0x7FFF}).message(),
+            "catalogue: a stream cut short, or a bad number");
+  EXPECT_EQ(DecodeWith(kFirstRow, std::uint16_t{0x0881}).message(), "catalogue: bad key length");
+  EXPECT_EQ(with(kSharedRow + 1, 0xFE), "catalogue: a stream without a key");
+}
+
+TEST(CatalogTest, RefusesSharedFramesThatCannotBeThere) {
+  const auto with = [](std::size_t offset, std::uint8_t value) {
+    return DecodeWith(offset, value).message();
+  };
+  EXPECT_EQ(with(kTinyFirstSegment, 2), "catalogue: a stream's shared segments");
+  EXPECT_EQ(with(kTinyFirstSegment + 1, 2), "catalogue: a stream's shared segments");
+  EXPECT_EQ(with(kTinyFirstSegment, 1), "");
+  // At the segment's end, and in its header.
+  EXPECT_EQ(with(kTinyFirstSegment + 2, 0xE2), "catalogue: a stream's shared frame");
+  EXPECT_EQ(with(kTinyFirstSegment + 3, 0x01), "catalogue: a stream's shared frame");
+}
+
+TEST(CatalogTest, RefusesSharedSegmentsWhoseIdsDoNotRise) {
+  constexpr std::size_t kSecond = kSharedRow + 17 + 32 + kCatalogSegmentBytes;
+  EXPECT_EQ(DecodeWith(kSecond + kCatalogSegmentIdOffset, std::uint64_t{50}).message(),
+            "catalogue: segments out of order");
 }
 
 TEST(CatalogTest, RefusesSegmentsThatAreOutOfBounds) {
   // The first stream's segments: sealed, ended, open.
-  constexpr std::size_t kSealed = kCatalogHeaderBytes + kCatalogStreamFixedBytes + 8;
+  constexpr std::size_t kSealed = kFirstSegmentCount + 1 + 32;
   constexpr std::size_t kEnded = kSealed + kCatalogSegmentBytes;
   constexpr std::size_t kOpen = kEnded + kCatalogSegmentBytes;
   const auto refused = [](std::size_t offset, std::uint64_t value) {

@@ -50,6 +50,18 @@ FrameItem Frame(ByteSpan body) {
           .body = body};
 }
 
+FrameItem SharedFrame(ByteSpan body) {
+  return {.stream_id = 11,
+          .segment_id = 40,
+          .segment_offset = 16384,
+          .first_lsn = 1007,
+          .first_sequence = 31,
+          .record_count = 1,
+          .flags = kFrameIsShared,
+          .previous = {.segment_id = 39, .offset = 4104},
+          .body = body};
+}
+
 // One item of each kind. They borrow from `bytes`, which holds at least 32.
 std::vector<Item> AllItems(ByteSpan bytes) {
   return {
@@ -69,7 +81,8 @@ std::vector<Item> AllItems(ByteSpan bytes) {
                  .footer_bytes = 4096,
                  .content_sha256 = Digest(1),
                  .chain_sha256 = Digest(100)},
-      TruncateBeforeItem{.stream_id = 1, .first_sequence = 5, .time_us = 8}};
+      TruncateBeforeItem{.stream_id = 1, .first_sequence = 5, .time_us = 8},
+      SharedFrame(bytes.first(8))};
 }
 
 Bytes Block(const std::vector<Item>& items, std::uint64_t offset = kOffset) {
@@ -104,6 +117,7 @@ TEST(CommitBlockTest, EveryItemComesBackAsItWasWritten) {
   CommitHeader expected = Header();
   expected.item_count = static_cast<std::uint32_t>(items.size());
   expected.body_bytes = header->body_bytes;
+  expected.shared_segment_id = 40;
   EXPECT_EQ(header.value(), expected);
   EXPECT_EQ(header->block_bytes(), block.size());
   EXPECT_TRUE(IsAllZero(ByteSpan(block).subspan(kCommitHeaderBytes + header->body_bytes)));
@@ -125,7 +139,7 @@ TEST(CommitBlockTest, BuilderIsReusable) {
   const Bytes bytes = Pattern(32);
   CommitBlockBuilder builder;
   static_cast<void>(BlockOf(AllItems(bytes), Header(), Identity(), 0, &builder));
-  EXPECT_EQ(builder.item_count(), 7u);
+  EXPECT_EQ(builder.item_count(), 8u);
   const ByteSpan block =
       BlockOf({Frame(ByteSpan(bytes).first(16))}, Header(), Identity(), 0, &builder);
   EXPECT_EQ(builder.item_count(), 1u);
@@ -258,7 +272,6 @@ TEST(CommitBlockTest, RefusesHeadersThatContradictThemselves) {
   };
   ASSERT_TRUE(decode([](MutableByteSpan) {}).ok());
   EXPECT_EQ(store32(kCommitFlagsOffset, 1).message(), "commit block: reserved field");
-  EXPECT_EQ(store64(kCommitReservedOffset, 1).message(), "commit block: reserved field");
   EXPECT_EQ(store64(kCommitGenerationOffset, 6).message(), "commit block: of another generation");
   EXPECT_EQ(store32(kCommitBodyBytesOffset, 63).message(), "commit block: bad body length");
   EXPECT_EQ(store32(kCommitBodyBytesOffset, 0xFFFFFFF8).message(), "commit block: bad body length");
@@ -296,7 +309,7 @@ TEST(CommitBlockTest, RefusesKindsThatAreUnknownAndSaysThatPointersAreReserved) 
     });
     if (kind == static_cast<int>(ItemKind::kPointer)) {
       EXPECT_EQ(status.code(), Code::kFormatUnsupported);
-    } else if (kind == 0 || kind > static_cast<int>(ItemKind::kTruncateBefore)) {
+    } else if (kind == 0 || kind > static_cast<int>(ItemKind::kSharedFrame)) {
       EXPECT_EQ(status.code(), Code::kFormatUnsupported);
       EXPECT_EQ(status.message(), "item: unknown kind") << kind;
     }
@@ -341,7 +354,9 @@ TEST(CommitBlockTest, RefusesFramesThatAreOutOfBounds) {
     return DecodeChanged(Frame(body),
                          [&](MutableByteSpan stored) { StoreLittle(stored, offset, value); });
   };
-  EXPECT_EQ(store8(kItemFlagsOffset, 8).message(), "frame: reserved field (flags)");
+  EXPECT_EQ(store8(kItemFlagsOffset, 8).message(),
+            "frame item: the flag and the kind disagree");
+  EXPECT_EQ(store8(kItemFlagsOffset, 16).message(), "frame: reserved field (flags)");
   EXPECT_EQ(store8(kItemFlagsOffset, kFrameIsFiller).message(), "frame: a filler with records");
   EXPECT_EQ(store8(kItemRecordCountOffset, 0).message(), "frame: no records");
   EXPECT_EQ(store8(kItemRecordCountOffset, 4).message(), "frame: body too short for its records");

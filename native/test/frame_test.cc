@@ -45,6 +45,9 @@ Bytes RawFrame(const FrameHeader& header, std::size_t body_bytes) {
   StoreLittle(out, kFrameRecordCountOffset, header.record_count);
   StoreLittle(out, kFrameBodyBytesOffset, header.body_bytes);
   StoreLittle(out, kFrameFlagsOffset, header.flags);
+  StoreLittle(out, kFramePreviousOffset,
+              static_cast<std::uint32_t>(header.previous.offset / kFrameAlignment));
+  StoreLittle(out, kFramePreviousSegmentIdOffset, header.previous.segment_id);
   FixFrameChecksum(frame, kSegment, kPosition);
   return frame;
 }
@@ -215,14 +218,40 @@ TEST(FrameTest, DoesNotValidateAtAnotherPlace) {
 TEST(FrameTest, RefusesReservedFieldsThatAreNotZero) {
   const Bytes data = Pattern(8);
   const Bytes frame = FrameOf({{.data = data}});
-  for (const std::size_t offset :
-       {kFrameFlagsOffset + 1, kFrameCodecOffset, kFrameReservedOffset, kFrameTermOffset}) {
+  for (const std::size_t offset : {kFrameFlagsOffset + 1, kFrameCodecOffset, kFramePreviousOffset,
+                                   kFramePreviousSegmentIdOffset}) {
     Bytes damaged = frame;
     damaged[offset] = std::byte{8};
     const Status status = DecodeFrameHeader(damaged).status();
     EXPECT_EQ(status.code(), Code::kCorrupt) << offset;
     EXPECT_NE(status.message().find("reserved field"), std::string::npos) << status.message();
   }
+}
+
+TEST(FrameTest, OfASharedSegmentSaysWhereTheOneBeforeItLies) {
+  const FrameHeader first{.stream_id = 9,
+                          .first_sequence = 1,
+                          .record_count = 1,
+                          .body_bytes = 8,
+                          .flags = kFrameIsShared};
+  FrameHeader second = first;
+  second.previous = {.segment_id = 77, .offset = kPageBytes};
+  for (const FrameHeader& header : {first, second}) {
+    const Result<FrameHeader> decoded = Verify(RawFrame(header, 8));
+    ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+    EXPECT_EQ(decoded.value(), header);
+  }
+  const auto refused = [&](auto change) {
+    FrameHeader header = second;
+    change(&header);
+    return !Verify(RawFrame(header, 8)).ok() && !CheckFrameBounds(header).ok();
+  };
+  EXPECT_TRUE(refused([](FrameHeader* header) { header->previous.segment_id = 0; }));
+  EXPECT_TRUE(refused([](FrameHeader* header) { header->previous.offset = 0; }));
+  EXPECT_TRUE(refused([](FrameHeader* header) { header->previous.offset = 8; }));
+  EXPECT_TRUE(refused([](FrameHeader* header) { header->flags = 0; }));
+  EXPECT_TRUE(refused([](FrameHeader* header) { header->stream_id = kSharedStreamId; }));
+  EXPECT_TRUE(refused([](FrameHeader* header) { header->first_sequence = kSharedSequenceLimit; }));
 }
 
 TEST(FrameTest, RefusesHeadersThatContradictThemselves) {

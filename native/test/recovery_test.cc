@@ -372,7 +372,7 @@ TEST(RecoveryTest, WholeBlocksBehindATornOneAreCutOffAndNeverComeBack) {
   EXPECT_EQ(report.void_first_lsn, 4u);
   EXPECT_EQ(report.void_last_lsn, 4u);
   // The damaged commit may have reserved LSNs of its own, and any of them may have been shown.
-  const std::uint64_t next_lsn = blocks[3].header.lsn_limit + QuietOptions().lsn_reserve;
+  const std::uint64_t next_lsn = blocks[3].header.lsn_limit + kLsnReserveLimit;
   EXPECT_EQ(report.next_lsn, next_lsn);
   EXPECT_EQ(report.lost_lsn_first, 3u);
   EXPECT_EQ(report.lost_lsn_last, next_lsn - 1);

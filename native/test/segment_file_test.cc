@@ -113,6 +113,22 @@ TEST(SegmentHeaderTest, RefusesFieldsThatAreOutOfBounds) {
   EXPECT_EQ(store32(kSegmentHeaderFlagsOffset, 1), "segment header: reserved field");
 }
 
+TEST(SegmentHeaderTest, OfASharedSegmentHasNoKey) {
+  const SegmentHeader header{.segment_id = 5,
+                             .stream_id = kSharedStreamId,
+                             .first_sequence = 1000,
+                             .created_us = 3,
+                             .previous_segment_id = 4};
+  Bytes page(kPageBytes);
+  EncodeSegmentHeader(header, page);
+  const Result<SegmentHeader> decoded = DecodeSegmentHeader(page);
+  ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+  EXPECT_EQ(decoded.value(), header);
+  StoreLittle(MutableByteSpan(page), kSegmentHeaderFlagsOffset, 0u);
+  FixPageChecksum(page);
+  EXPECT_EQ(DecodeSegmentHeader(page).status().message(), "segment header: reserved field");
+}
+
 TEST(SegmentFooterTest, ComesBackAsItWasWritten) {
   for (const std::size_t entries : {0u, 1u, 2u, 121u, 122u, 123u, 1000u}) {
     const SegmentFooter footer = Footer(entries);

@@ -4,13 +4,17 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 
 #include "base/bytes.h"
 
 namespace seglog {
+
+struct FreePages {
+  std::size_t bytes = 0;
+  void operator()(std::byte* memory) const;
+};
 
 // One thread at a time.
 class AlignedBuffer final {
@@ -45,10 +49,9 @@ class AlignedBuffer final {
   void PadTo(std::size_t alignment) { AppendZeros(AlignUp(size_, alignment) - size_); }
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const { std::free(memory); }
-  };
-  std::unique_ptr<std::byte, Free> data_;
+  using Memory = std::unique_ptr<std::byte, FreePages>;
+
+  Memory data_;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
 };

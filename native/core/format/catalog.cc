@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "format/catalog.h"
 
+#include <algorithm>
+
 #include "format/codec.h"
 #include "format/frame.h"
+#include "format/varint.h"
 #include "hash/crc32c.h"
 
 namespace seglog::format {
 namespace {
 
 static_assert(kCatalogHeaderLogUuidOffset == kFileChecksummedOffset);
-constexpr std::size_t kKeyAlignment = 8;
+constexpr std::size_t kPathAlignment = 8;
+// A row has at least a length, an id, three numbers of the stream, and two counts.
+constexpr std::size_t kRowBytesMin = 7;
 
 std::uint32_t CatalogChecksum(ByteSpan bytes) {
   return hash::Crc32c(0, bytes.subspan(kFileChecksummedOffset));
-}
-
-std::size_t StreamBytes(std::size_t key_bytes, std::size_t segment_count) {
-  return kCatalogStreamFixedBytes + AlignUp(key_bytes, kKeyAlignment) +
-         segment_count * kCatalogSegmentBytes;
 }
 
 Status CheckSegment(const CatalogSegment& segment) {
@@ -44,6 +44,9 @@ Status CheckSegment(const CatalogSegment& segment) {
 
 Status CheckStream(const CatalogStream& stream) {
   if (stream.id == 0) return Corrupt("catalogue: reserved field (stream id 0)");
+  if (stream.key.empty() != (stream.id == kSharedStreamId)) {
+    return Corrupt("catalogue: a stream without a key");
+  }
   if (stream.first_sequence == 0 || stream.next_sequence < stream.first_sequence) {
     return Corrupt("catalogue: a stream's sequences");
   }
@@ -54,7 +57,9 @@ Status CheckStream(const CatalogStream& stream) {
     if (!last && segment.state == SegmentState::kOpen) {
       return Corrupt("catalogue: an open segment that is not its stream's last");
     }
-    if (!last && stream.segments[i + 1].first_sequence < segment.first_sequence) {
+    // Ids rise, so that rows can name shared segments by their index.
+    if (!last && (stream.segments[i + 1].first_sequence < segment.first_sequence ||
+                  stream.segments[i + 1].id <= segment.id)) {
       return Corrupt("catalogue: segments out of order");
     }
   }
@@ -106,53 +111,141 @@ Result<CatalogSegment> LoadSegment(ByteSpan bytes) {
   return segment;
 }
 
-void StoreStream(const CatalogStream& stream, MutableByteSpan out) {
-  StoreLittle(out, kCatalogStreamIdOffset, stream.id);
-  StoreLittle(out, kCatalogStreamCreatedOffset, stream.created_us);
-  StoreLittle(out, kCatalogStreamNextSequenceOffset, stream.next_sequence);
-  StoreLittle(out, kCatalogStreamFirstSequenceOffset, stream.first_sequence);
-  StoreBytes(out, kCatalogStreamDroppedChainOffset, stream.dropped_chain_sha256);
-  StoreLittle(out, kCatalogStreamSegmentCountOffset,
-              static_cast<std::uint32_t>(stream.segments.size()));
-  StoreLittle(out, kCatalogStreamKeyBytesOffset, static_cast<std::uint32_t>(stream.key.size()));
-  StoreBytes(out, kCatalogStreamFixedBytes, AsBytes(stream.key));
-  std::size_t offset = StreamBytes(stream.key.size(), 0);
-  for (const CatalogSegment& segment : stream.segments) {
-    StoreSegment(segment, out.subspan(offset, kCatalogSegmentBytes));
-    offset += kCatalogSegmentBytes;
-  }
-}
+// Appends rows. Times are stored as how long they lie before the snapshot's log time.
+class RowWriter final {
+ public:
+  RowWriter(const Catalog& catalog, AlignedBuffer* out) : catalog_(catalog), out_(out) {}
 
-// Takes one stream with its segments off the front of `rest`.
-Status TakeStream(ByteSpan* rest, CatalogStream* stream) {
-  if (rest->size() < kCatalogStreamFixedBytes) return Corrupt("catalogue: a stream cut short");
-  const std::size_t segment_count =
-      LoadLittle<std::uint32_t>(*rest, kCatalogStreamSegmentCountOffset);
-  const std::size_t key_bytes = LoadLittle<std::uint32_t>(*rest, kCatalogStreamKeyBytesOffset);
-  if (key_bytes == 0 || key_bytes > kKeyBytesMax) return Corrupt("catalogue: bad key length");
-  if (segment_count > rest->size() / kCatalogSegmentBytes ||
-      StreamBytes(key_bytes, segment_count) > rest->size()) {
-    return Corrupt("catalogue: a stream cut short");
+  void Add(const CatalogStream& stream) {
+    SEGLOG_ASSERT(stream.key.size() <= kKeyBytesMax && CheckStream(stream).ok());
+    Number(stream.key.size());
+    out_->Append(AsBytes(stream.key));
+    Number(stream.id);
+    Age(stream.created_us);
+    Number(stream.first_sequence);
+    Number(stream.next_sequence - stream.first_sequence);
+    Number(stream.shared.bytes / kFrameAlignment);
+    if (stream.shared.bytes > 0) AddShared(stream.shared);
+    Number(stream.segments.size());
+    if (stream.segments.empty()) return;
+    out_->Append(stream.dropped_chain_sha256);
+    for (const CatalogSegment& segment : stream.segments) {
+      out_->AppendZeros(kCatalogSegmentBytes);
+      StoreSegment(segment, out_->mutable_bytes().last(kCatalogSegmentBytes));
+    }
   }
-  stream->id = LoadLittle<std::uint64_t>(*rest, kCatalogStreamIdOffset);
-  stream->created_us = LoadLittle<std::uint64_t>(*rest, kCatalogStreamCreatedOffset);
-  stream->next_sequence = LoadLittle<std::uint64_t>(*rest, kCatalogStreamNextSequenceOffset);
-  stream->first_sequence = LoadLittle<std::uint64_t>(*rest, kCatalogStreamFirstSequenceOffset);
-  stream->dropped_chain_sha256 = LoadArray<32>(*rest, kCatalogStreamDroppedChainOffset);
-  stream->key = AsText(rest->subspan(kCatalogStreamFixedBytes, key_bytes));
-  stream->segments.reserve(segment_count);
-  *rest = rest->subspan(StreamBytes(key_bytes, 0));
-  for (std::size_t i = 0; i < segment_count; ++i) {
-    Result<CatalogSegment> segment = LoadSegment(*rest);
-    if (!segment.ok()) return segment.status();
-    stream->segments.push_back(std::move(segment).value());
-    *rest = rest->subspan(kCatalogSegmentBytes);
+
+ private:
+  void AddShared(const CatalogShared& shared) {
+    Number(IndexOf(shared.first_segment_id));
+    Number(IndexOf(shared.last.segment_id));
+    Number(shared.last.offset / kFrameAlignment);
+    Number(shared.last_lsn);
+    Age(shared.last_time_us);
   }
-  return CheckStream(*stream);
-}
+  void Number(std::uint64_t value) {
+    std::byte bytes[kVarintBytesMax];
+    out_->Append(ByteSpan(bytes, static_cast<std::size_t>(PutVarint(bytes, value) - bytes)));
+  }
+  void Age(std::uint64_t time_us) {
+    Number(catalog_.log_time_us - std::min(time_us, catalog_.log_time_us));
+  }
+  // Ids rise from segment to segment.
+  std::uint64_t IndexOf(std::uint64_t segment_id) const {
+    const std::vector<CatalogSegment>& segments = catalog_.shared.segments;
+    const auto found = std::lower_bound(
+        segments.begin(), segments.end(), segment_id,
+        [](const CatalogSegment& segment, std::uint64_t id) { return segment.id < id; });
+    SEGLOG_ASSERT(found != segments.end() && found->id == segment_id);
+    return static_cast<std::uint64_t>(found - segments.begin());
+  }
+
+  const Catalog& catalog_;
+  AlignedBuffer* const out_;
+};
+
+// Takes rows off the front of the bytes behind the header.
+class RowReader final {
+ public:
+  RowReader(const Catalog& catalog, ByteSpan rest) : catalog_(catalog), rest_(rest) {}
+
+  ByteSpan rest() const { return rest_; }
+
+  Status Take(CatalogStream* stream) {
+    const std::uint64_t key_bytes = Number();
+    if (key_bytes > kKeyBytesMax) return Corrupt("catalogue: bad key length");
+    if (key_bytes > rest_.size()) return Corrupt("catalogue: a stream cut short");
+    stream->key = AsText(rest_.first(static_cast<std::size_t>(key_bytes)));
+    rest_ = rest_.subspan(static_cast<std::size_t>(key_bytes));
+    stream->id = Number();
+    stream->created_us = Time();
+    stream->first_sequence = Number();
+    stream->next_sequence = stream->first_sequence + Number();
+    if (const std::uint64_t units = Number(); units > 0) {
+      SEGLOG_RETURN_IF_ERROR(TakeShared(units, *stream, &stream->shared));
+    }
+    const std::uint64_t segment_count = Number();
+    if (!sound_) return Corrupt("catalogue: a stream cut short, or a bad number");
+    if (segment_count > 0) SEGLOG_RETURN_IF_ERROR(TakeSegments(segment_count, stream));
+    return CheckStream(*stream);
+  }
+
+ private:
+  std::uint64_t Number() {
+    std::uint64_t value = 0;
+    sound_ = sound_ && TakeVarint(&rest_, &value);
+    return value;
+  }
+  std::uint64_t Time() {
+    const std::uint64_t age = Number();
+    sound_ = sound_ && age <= catalog_.log_time_us;
+    return catalog_.log_time_us - age;
+  }
+  Status TakeShared(std::uint64_t units, const CatalogStream& stream, CatalogShared* shared) {
+    const std::vector<CatalogSegment>& segments = catalog_.shared.segments;
+    const std::uint64_t first = Number();
+    const std::uint64_t last = Number();
+    const std::uint64_t offset_units = Number();
+    shared->last_lsn = Number();
+    shared->last_time_us = Time();
+    if (stream.id == kSharedStreamId || first > last || last >= segments.size() ||
+        units > kSegmentBytesLimit / kFrameAlignment) {
+      return Corrupt("catalogue: a stream's shared segments");
+    }
+    const CatalogSegment& segment = segments[static_cast<std::size_t>(last)];
+    if (offset_units < kSegmentDataOffset / kFrameAlignment ||
+        offset_units >= segment.end / kFrameAlignment) {
+      return Corrupt("catalogue: a stream's shared frame");
+    }
+    shared->bytes = units * kFrameAlignment;
+    shared->first_segment_id = segments[static_cast<std::size_t>(first)].id;
+    shared->last = {.segment_id = segment.id, .offset = offset_units * kFrameAlignment};
+    return Status::Ok();
+  }
+  Status TakeSegments(std::uint64_t count, CatalogStream* stream) {
+    constexpr std::size_t kChainBytes = sizeof(hash::Sha256Digest);
+    if (rest_.size() < kChainBytes || count > (rest_.size() - kChainBytes) / kCatalogSegmentBytes) {
+      return Corrupt("catalogue: a stream cut short");
+    }
+    stream->dropped_chain_sha256 = LoadArray<kChainBytes>(rest_, 0);
+    rest_ = rest_.subspan(kChainBytes);
+    stream->segments.reserve(static_cast<std::size_t>(count));
+    for (std::uint64_t i = 0; i < count; ++i) {
+      Result<CatalogSegment> segment = LoadSegment(rest_);
+      if (!segment.ok()) return segment.status();
+      stream->segments.push_back(std::move(segment).value());
+      rest_ = rest_.subspan(kCatalogSegmentBytes);
+    }
+    return Status::Ok();
+  }
+
+  const Catalog& catalog_;
+  ByteSpan rest_;
+  bool sound_ = true;
+};
 
 std::size_t DroppedBytes(std::size_t path_bytes) {
-  return kCatalogDroppedFixedBytes + AlignUp(path_bytes, kKeyAlignment);
+  return kCatalogDroppedFixedBytes + AlignUp(path_bytes, kPathAlignment);
 }
 
 void StoreDropped(const CatalogDropped& dropped, MutableByteSpan out) {
@@ -200,7 +293,7 @@ Status CheckFile(ByteSpan bytes) {
 std::uint64_t SegmentCount(const Catalog& catalog) {
   std::uint64_t count = 0;
   for (const CatalogStream& stream : catalog.streams) count += stream.segments.size();
-  return count;
+  return count + catalog.shared.segments.size();
 }
 
 void StoreHeader(const Catalog& catalog, MutableByteSpan out) {
@@ -243,28 +336,20 @@ Catalog LoadHeader(ByteSpan bytes) {
 
 void EncodeCatalog(const Catalog& catalog, AlignedBuffer* out) {
   SEGLOG_ASSERT(catalog.highest_generation >= catalog.start_generation);
-  std::size_t bytes = kCatalogHeaderBytes;
-  for (const CatalogStream& stream : catalog.streams) {
-    bytes += StreamBytes(stream.key.size(), stream.segments.size());
-  }
-  for (const CatalogDropped& dropped : catalog.dropped) bytes += DroppedBytes(dropped.path.size());
+  SEGLOG_ASSERT(catalog.shared.id == kSharedStreamId);
   out->Clear();
-  out->AppendZeros(bytes);
-  const MutableByteSpan file = out->mutable_bytes();
-  StoreHeader(catalog, file);
-  std::size_t offset = kCatalogHeaderBytes;
-  for (const CatalogStream& stream : catalog.streams) {
-    SEGLOG_ASSERT(!stream.key.empty() && stream.key.size() <= kKeyBytesMax);
-    SEGLOG_ASSERT(CheckStream(stream).ok());
-    StoreStream(stream, file.subspan(offset));
-    offset += StreamBytes(stream.key.size(), stream.segments.size());
-  }
+  out->AppendZeros(kCatalogHeaderBytes);
+  RowWriter rows(catalog, out);
+  rows.Add(catalog.shared);
+  for (const CatalogStream& stream : catalog.streams) rows.Add(stream);
   for (const CatalogDropped& dropped : catalog.dropped) {
     SEGLOG_ASSERT(!dropped.path.empty() && dropped.path.size() <= kCatalogDroppedPathBytesMax);
-    StoreDropped(dropped, file.subspan(offset));
-    offset += DroppedBytes(dropped.path.size());
+    const std::size_t bytes = DroppedBytes(dropped.path.size());
+    out->AppendZeros(bytes);
+    StoreDropped(dropped, out->mutable_bytes().last(bytes));
   }
-  SEGLOG_ASSERT(offset == bytes);
+  const MutableByteSpan file = out->mutable_bytes();
+  StoreHeader(catalog, file);
   StoreLittle(file, kCatalogHeaderChecksumOffset, CatalogChecksum(file));
 }
 
@@ -288,14 +373,18 @@ Result<Catalog> DecodeCatalog(ByteSpan bytes) {
   }
   const std::size_t stream_count =
       LoadLittle<std::uint32_t>(bytes, kCatalogHeaderStreamCountOffset);
-  ByteSpan rest = bytes.subspan(kCatalogHeaderBytes);
-  if (stream_count > rest.size() / kCatalogStreamFixedBytes) {
+  RowReader rows(catalog, bytes.subspan(kCatalogHeaderBytes));
+  SEGLOG_RETURN_IF_ERROR(rows.Take(&catalog.shared));
+  if (catalog.shared.id != kSharedStreamId)
+    return Corrupt("catalogue: the first row is a stream's");
+  if (stream_count > rows.rest().size() / kRowBytesMin) {
     return Corrupt("catalogue: more streams than it can hold");
   }
   catalog.streams.resize(stream_count);
   for (CatalogStream& stream : catalog.streams) {
-    SEGLOG_RETURN_IF_ERROR(TakeStream(&rest, &stream));
+    SEGLOG_RETURN_IF_ERROR(rows.Take(&stream));
   }
+  ByteSpan rest = rows.rest();
   const auto dropped_count = LoadLittle<std::uint64_t>(bytes, kCatalogHeaderDroppedCountOffset);
   if (dropped_count > rest.size() / kCatalogDroppedFixedBytes) {
     return Corrupt("catalogue: more dropped segments than it can hold");

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "format/checksum.h"
+#include "format/frame.h"
 #include "format/segment_file.h"
 #include "hash/sha256.h"
 
@@ -39,16 +40,8 @@ inline constexpr std::size_t kCatalogHeaderDroppedCountOffset = 112;
 inline constexpr std::size_t kCatalogHeaderReservedOffset = 120;
 inline constexpr std::size_t kCatalogHeaderBytes = 192;
 
-// Then per stream: these fields, the key zero-padded to 8, and the stream's segments in order.
-inline constexpr std::size_t kCatalogStreamIdOffset = 0;
-inline constexpr std::size_t kCatalogStreamCreatedOffset = 8;
-inline constexpr std::size_t kCatalogStreamNextSequenceOffset = 16;
-inline constexpr std::size_t kCatalogStreamFirstSequenceOffset = 24;
-inline constexpr std::size_t kCatalogStreamDroppedChainOffset = 32;
-inline constexpr std::size_t kCatalogStreamSegmentCountOffset = 64;
-inline constexpr std::size_t kCatalogStreamKeyBytesOffset = 68;
-inline constexpr std::size_t kCatalogStreamFixedBytes = 72;
-static_assert(kCatalogStreamKeyBytesOffset + 4 == kCatalogStreamFixedBytes);
+// Then rows of varints (CatalogRow in catalog.cc has their order), the first of them that of the
+// segments that streams share, the others a stream's each.
 
 inline constexpr std::size_t kCatalogSegmentIdOffset = 0;
 inline constexpr std::size_t kCatalogSegmentFirstSequenceOffset = 8;
@@ -98,6 +91,17 @@ struct CatalogSegment {
   bool operator==(const CatalogSegment&) const = default;
 };
 
+// What a stream has in segments that streams share.
+struct CatalogShared {
+  std::uint64_t bytes = 0;  // of its frames, headers included; 0: it has none, as all below
+  std::uint64_t first_segment_id = 0;  // with its first frame
+  SharedPosition last = {};            // of its last frame, which knows the one before it
+  std::uint64_t last_lsn = 0;
+  std::uint64_t last_time_us = 0;
+
+  bool operator==(const CatalogShared&) const = default;
+};
+
 struct CatalogStream {
   std::uint64_t id = 0;
   std::uint64_t created_us = 0;
@@ -106,6 +110,7 @@ struct CatalogStream {
   // Of the last segment that was dropped, zeros if none: where the next one's chain goes on.
   hash::Sha256Digest dropped_chain_sha256{};
   std::string key = {};
+  CatalogShared shared = {};                  // records before those in segments of its own
   std::vector<CatalogSegment> segments = {};  // by first sequence; the last one is open
 
   bool operator==(const CatalogStream&) const = default;
@@ -139,6 +144,8 @@ struct Catalog {
   std::uint64_t highest_generation = 0;  // that was ever given to a file
   std::uint64_t log_time_us = 0;
   bool clean = false;
+  // The segments that streams share. Their sequences count the records in all of them.
+  CatalogStream shared = {.id = kSharedStreamId};
   std::vector<CatalogStream> streams = {};  // no id and no key twice
   std::vector<CatalogDropped> dropped = {};
 

@@ -65,7 +65,7 @@ void StoreCommitFields(const CommitHeader& header, std::uint64_t generation, Mut
   StoreLittle(out, kCommitGenerationOffset, generation);
   StoreLittle(out, kCommitPreviousGenerationOffset, header.previous_generation);
   StoreLittle(out, kCommitPreviousEndOffset, header.previous_end);
-  StoreLittle(out, kCommitReservedOffset, std::uint64_t{0});
+  StoreLittle(out, kCommitSharedSegmentIdOffset, header.shared_segment_id);
 }
 
 CommitHeader LoadCommitFields(ByteSpan bytes) {
@@ -77,6 +77,7 @@ CommitHeader LoadCommitFields(ByteSpan bytes) {
   header.time_us = LoadLittle<std::uint64_t>(bytes, kCommitTimeOffset);
   header.previous_generation = LoadLittle<std::uint64_t>(bytes, kCommitPreviousGenerationOffset);
   header.previous_end = LoadLittle<std::uint64_t>(bytes, kCommitPreviousEndOffset);
+  header.shared_segment_id = LoadLittle<std::uint64_t>(bytes, kCommitSharedSegmentIdOffset);
   header.item_count = LoadLittle<std::uint32_t>(bytes, kCommitItemCountOffset);
   header.body_bytes = LoadLittle<std::uint32_t>(bytes, kCommitBodyBytesOffset);
   return header;
@@ -91,6 +92,28 @@ void StoreItemHeader(MutableByteSpan item, ItemKind kind, std::uint16_t flags,
   StoreLittle(item, kItemFlagsOffset, static_cast<std::uint8_t>(flags));
   StoreLittle(item, kItemRecordCountOffset, static_cast<std::uint16_t>(record_count));
   StoreLittle(item, kItemBytesOffset, static_cast<std::uint32_t>(bytes));
+}
+
+void StoreFrameFields(const FrameItem& item, std::uint32_t lsn_difference, MutableByteSpan out) {
+  StoreLittle(out, kFrameItemStreamIdOffset, item.stream_id);
+  StoreLittle(out, kFrameItemSegmentIdOffset, item.segment_id);
+  StoreLittle(out, kFrameItemSegmentOffset,
+              static_cast<std::uint32_t>(item.segment_offset / kFrameAlignment));
+  StoreLittle(out, kFrameItemLsnDifferenceOffset, lsn_difference);
+  StoreLittle(out, kFrameItemFirstSequenceOffset, item.first_sequence);
+}
+
+void StoreSharedFrameFields(const FrameItem& item, std::uint32_t lsn_difference,
+                            MutableByteSpan out) {
+  StoreLittle(out, kSharedFrameItemStreamIdOffset, item.stream_id);
+  StoreLittle(out, kSharedFrameItemPreviousSegmentIdOffset, item.previous.segment_id);
+  StoreLittle(out, kSharedFrameItemSegmentOffset,
+              static_cast<std::uint32_t>(item.segment_offset / kFrameAlignment));
+  StoreLittle(out, kSharedFrameItemLsnDifferenceOffset, lsn_difference);
+  StoreLittle(out, kSharedFrameItemPreviousOffset,
+              static_cast<std::uint32_t>(item.previous.offset / kFrameAlignment));
+  StoreLittle(out, kSharedFrameItemFirstSequenceOffset,
+              static_cast<std::uint32_t>(item.first_sequence));
 }
 
 // Whether `bytes` bytes may lie at `offset` of a segment, for items that carry segment contents.
@@ -144,13 +167,15 @@ FrameHeader FrameItem::Header(std::uint64_t time_us) const {
           .time_us = time_us,
           .record_count = record_count,
           .body_bytes = static_cast<std::uint32_t>(body.size()),
-          .flags = flags};
+          .flags = flags,
+          .previous = previous};
 }
 
 void CommitBlockBuilder::Begin(std::uint64_t first_lsn) {
   buffer_.Clear();
   buffer_.Resize(kCommitHeaderBytes);
   first_lsn_ = first_lsn;
+  shared_segment_id_ = 0;
   item_count_ = 0;
   frame_start_ = 0;
 }
@@ -216,14 +241,15 @@ void CommitBlockBuilder::EndFrame(const FrameItem& item) {
   const std::uint64_t lsn_difference = item.first_lsn - first_lsn_;
   SEGLOG_ASSERT(item.first_lsn >= first_lsn_);
   SEGLOG_ASSERT(lsn_difference <= std::numeric_limits<std::uint32_t>::max());
-  StoreItemHeader(out, ItemKind::kFrame, item.flags, item.record_count,
-                  out.size() - kItemHeaderBytes);
-  StoreLittle(out, kFrameItemStreamIdOffset, item.stream_id);
-  StoreLittle(out, kFrameItemSegmentIdOffset, item.segment_id);
-  StoreLittle(out, kFrameItemSegmentOffset,
-              static_cast<std::uint32_t>(item.segment_offset / kFrameAlignment));
-  StoreLittle(out, kFrameItemLsnDifferenceOffset, static_cast<std::uint32_t>(lsn_difference));
-  StoreLittle(out, kFrameItemFirstSequenceOffset, item.first_sequence);
+  StoreItemHeader(out, item.shared() ? ItemKind::kSharedFrame : ItemKind::kFrame, item.flags,
+                  item.record_count, out.size() - kItemHeaderBytes);
+  if (item.shared()) {
+    SEGLOG_ASSERT(shared_segment_id_ == 0 || shared_segment_id_ == item.segment_id);
+    shared_segment_id_ = item.segment_id;
+    StoreSharedFrameFields(item, static_cast<std::uint32_t>(lsn_difference), out);
+  } else {
+    StoreFrameFields(item, static_cast<std::uint32_t>(lsn_difference), out);
+  }
   frame_start_ = 0;
   ++item_count_;
 }
@@ -234,6 +260,7 @@ ByteSpan CommitBlockBuilder::Finish(CommitHeader header, const JournalIdentity& 
   const std::size_t end = buffer_.size();
   SEGLOG_ASSERT(end >= kCommitHeaderBytes && end - kCommitHeaderBytes <= kCommitBodyBytesLimit);
   header.first_lsn = first_lsn_;
+  header.shared_segment_id = shared_segment_id_;
   header.item_count = item_count_;
   header.body_bytes = static_cast<std::uint32_t>(end - kCommitHeaderBytes);
   SEGLOG_ASSERT(CheckCommitBounds(header, identity).ok());
@@ -273,8 +300,7 @@ Result<CommitHeader> DecodeCommitHeader(ByteSpan bytes, const JournalIdentity& i
   if (LoadLittle<std::uint64_t>(bytes, kCommitGenerationOffset) != identity.generation) {
     return Corrupt("commit block: of another generation");
   }
-  if (LoadLittle<std::uint32_t>(bytes, kCommitFlagsOffset) != 0 ||
-      LoadLittle<std::uint64_t>(bytes, kCommitReservedOffset) != 0) {
+  if (LoadLittle<std::uint32_t>(bytes, kCommitFlagsOffset) != 0) {
     return Corrupt("commit block: reserved field");
   }
   const CommitHeader header = LoadCommitFields(bytes);
@@ -288,9 +314,14 @@ namespace {
 struct StoredItem {
   ByteSpan bytes;
   std::uint64_t block_first_lsn = 0;
+  std::uint64_t shared_segment_id = 0;
 
   std::uint64_t U64(std::size_t offset) const { return LoadLittle<std::uint64_t>(bytes, offset); }
   std::uint32_t U32(std::size_t offset) const { return LoadLittle<std::uint32_t>(bytes, offset); }
+  // An offset in a segment, stored in units of 8.
+  std::uint64_t Units(std::size_t offset) const {
+    return std::uint64_t{U32(offset)} * kFrameAlignment;
+  }
 };
 
 Status CheckFixedItem(const StoredItem& stored, std::size_t fixed_bytes, std::size_t tail_min,
@@ -306,26 +337,44 @@ Status CheckFixedItem(const StoredItem& stored, std::size_t fixed_bytes, std::si
   return Status::Ok();
 }
 
-Status DecodeFrameItem(const StoredItem& stored, std::vector<Item>* items) {
+// What a frame item of either kind has in its fixed fields; the LSN is the difference.
+FrameItem LoadFrameFields(const StoredItem& stored, bool shared) {
+  FrameItem item;
+  if (shared) {
+    item.stream_id = stored.U64(kSharedFrameItemStreamIdOffset);
+    item.segment_id = stored.shared_segment_id;
+    item.segment_offset = stored.Units(kSharedFrameItemSegmentOffset);
+    item.first_lsn = stored.U32(kSharedFrameItemLsnDifferenceOffset);
+    item.first_sequence = stored.U32(kSharedFrameItemFirstSequenceOffset);
+    item.previous = {.segment_id = stored.U64(kSharedFrameItemPreviousSegmentIdOffset),
+                     .offset = stored.Units(kSharedFrameItemPreviousOffset)};
+  } else {
+    item.stream_id = stored.U64(kFrameItemStreamIdOffset);
+    item.segment_id = stored.U64(kFrameItemSegmentIdOffset);
+    item.segment_offset = stored.Units(kFrameItemSegmentOffset);
+    item.first_lsn = stored.U32(kFrameItemLsnDifferenceOffset);
+    item.first_sequence = stored.U64(kFrameItemFirstSequenceOffset);
+  }
+  return item;
+}
+
+Status DecodeFrameItem(const StoredItem& stored, bool shared, std::vector<Item>* items) {
   constexpr std::size_t kBodyOffset = kItemHeaderBytes + kFrameItemFixedBytes;
   if (stored.bytes.size() < kBodyOffset ||
       stored.bytes.size() - kBodyOffset > kFrameBodyBytesLimit) {
     return Corrupt("frame item: bad length");
   }
-  FrameItem item;
-  item.stream_id = stored.U64(kFrameItemStreamIdOffset);
-  item.segment_id = stored.U64(kFrameItemSegmentIdOffset);
-  item.segment_offset = std::uint64_t{stored.U32(kFrameItemSegmentOffset)} * kFrameAlignment;
-  item.first_sequence = stored.U64(kFrameItemFirstSequenceOffset);
+  FrameItem item = LoadFrameFields(stored, shared);
   item.record_count = LoadLittle<std::uint16_t>(stored.bytes, kItemRecordCountOffset);
   item.flags = LoadLittle<std::uint8_t>(stored.bytes, kItemFlagsOffset);
   item.body = stored.bytes.subspan(kBodyOffset);
-  const std::uint32_t lsn_difference = stored.U32(kFrameItemLsnDifferenceOffset);
+  const std::uint64_t lsn_difference = item.first_lsn;
   if (stored.block_first_lsn > std::numeric_limits<std::uint64_t>::max() - lsn_difference) {
     return Corrupt("frame item: LSN out of range");
   }
   item.first_lsn = stored.block_first_lsn + lsn_difference;
   if (item.segment_id == 0) return Corrupt("frame item: no segment");
+  if (item.shared() != shared) return Corrupt("frame item: the flag and the kind disagree");
   if (item.segment_offset < kSegmentDataOffset ||
       !IsSegmentRange(item.segment_offset, kFrameHeaderBytes + item.body.size())) {
     return Corrupt("frame item: not inside a segment");
@@ -411,7 +460,9 @@ Status DecodeSealedItem(const StoredItem& stored, std::vector<Item>* items) {
 Status DecodeItem(const StoredItem& stored, std::vector<Item>* items) {
   switch (static_cast<ItemKind>(LoadLittle<std::uint8_t>(stored.bytes, kItemKindOffset))) {
     case ItemKind::kFrame:
-      return DecodeFrameItem(stored, items);
+      return DecodeFrameItem(stored, false, items);
+    case ItemKind::kSharedFrame:
+      return DecodeFrameItem(stored, true, items);
     case ItemKind::kBytes:
       return DecodeBytesItem(stored, items);
     case ItemKind::kPointer:
@@ -453,9 +504,10 @@ Result<std::vector<Item>> DecodeCommitBody(const CommitHeader& header, ByteSpan 
     if (bytes > rest.size() - kItemHeaderBytes) return Corrupt("item: beyond the body");
     const std::size_t stored_bytes = AlignUp(kItemHeaderBytes + bytes, kItemAlignment);
     if (stored_bytes > rest.size()) return Corrupt("item: padding beyond the body");
-    SEGLOG_RETURN_IF_ERROR(DecodeItem(
-        {.bytes = rest.first(kItemHeaderBytes + bytes), .block_first_lsn = header.first_lsn},
-        &items));
+    SEGLOG_RETURN_IF_ERROR(DecodeItem({.bytes = rest.first(kItemHeaderBytes + bytes),
+                                       .block_first_lsn = header.first_lsn,
+                                       .shared_segment_id = header.shared_segment_id},
+                                      &items));
     if (items.size() > header.item_count) return Corrupt("commit block: more items than it counts");
     rest = rest.subspan(stored_bytes);
   }

@@ -70,10 +70,11 @@ inline constexpr std::size_t kCommitTimeOffset = 56;
 inline constexpr std::size_t kCommitGenerationOffset = 64;  // of this file, in clear
 inline constexpr std::size_t kCommitPreviousGenerationOffset = 72;
 inline constexpr std::size_t kCommitPreviousEndOffset = 80;
-inline constexpr std::size_t kCommitReservedOffset = 88;  // 0
+// That the block's shared frames go to; 0 when it has none.
+inline constexpr std::size_t kCommitSharedSegmentIdOffset = 88;
 inline constexpr std::size_t kCommitHeaderBytes = 96;
 inline constexpr std::uint32_t kCommitBodyBytesLimit = 0x40000000;
-static_assert(kCommitReservedOffset + 8 == kCommitHeaderBytes);
+static_assert(kCommitSharedSegmentIdOffset + 8 == kCommitHeaderBytes);
 
 struct CommitHeader {
   std::uint64_t commit = 0;     // number of this commit, dense, from 1
@@ -84,6 +85,7 @@ struct CommitHeader {
   // In the first block of a file, the file before it and where that file's last block ends. Else 0.
   std::uint64_t previous_generation = 0;
   std::uint64_t previous_end = 0;
+  std::uint64_t shared_segment_id = 0;
   std::uint32_t item_count = 0;
   std::uint32_t body_bytes = 0;
 
@@ -112,6 +114,7 @@ enum class ItemKind : std::uint8_t {
   kRotate = 5,          // one segment ends, another begins; the first segment of a stream too
   kSealed = 6,          // a segment's footer is durable
   kTruncateBefore = 7,  // a stream's oldest records are hidden, whole segments of them dropped
+  kSharedFrame = 8,     // a frame, in the segment that the block names
 };
 
 // The frame's body follows the fixed fields; its header is shortened to them. The item's flags and
@@ -125,6 +128,15 @@ inline constexpr std::size_t kFrameItemFixedBytes = 32;
 static_assert(kFrameItemFirstSequenceOffset + 8 == kItemHeaderBytes + kFrameItemFixedBytes);
 static_assert(kFrameItemFixedBytes + kFrameBodyBytesLimit < kCommitBodyBytesLimit);
 
+// The same for a frame in a segment that streams share. Both offsets are u32 in units of 8.
+inline constexpr std::size_t kSharedFrameItemStreamIdOffset = 8;
+inline constexpr std::size_t kSharedFrameItemPreviousSegmentIdOffset = 16;
+inline constexpr std::size_t kSharedFrameItemSegmentOffset = 24;
+inline constexpr std::size_t kSharedFrameItemLsnDifferenceOffset = 28;
+inline constexpr std::size_t kSharedFrameItemPreviousOffset = 32;
+inline constexpr std::size_t kSharedFrameItemFirstSequenceOffset = 36;
+static_assert(kSharedFrameItemFirstSequenceOffset + 4 == kItemHeaderBytes + kFrameItemFixedBytes);
+
 struct FrameItem {
   std::uint64_t stream_id = 0;
   std::uint64_t segment_id = 0;
@@ -133,8 +145,10 @@ struct FrameItem {
   std::uint64_t first_sequence = 0;
   std::uint32_t record_count = 0;
   std::uint16_t flags = 0;
+  SharedPosition previous = {};
   ByteSpan body = {};
 
+  bool shared() const { return (flags & kFrameIsShared) != 0; }
   // What lies in the segment before the body, given the block's time.
   FrameHeader Header(std::uint64_t time_us) const;
 };
@@ -236,16 +250,23 @@ class CommitBlockBuilder final {
   void Add(const BytesItem& item);
   // A frame whose body is built in place: call BeginFrame, append the body to buffer(), EndFrame.
   // `item.body` is ignored; EndFrame takes the final fields and the body's bytes since BeginFrame.
-  // `item.first_lsn` is not below the block's, nor 2^32 or more above it.
+  // `item.first_lsn` is not below the block's, nor 2^32 or more above it. All shared frames of a
+  // block go to one segment.
   void BeginFrame();
   void EndFrame(const FrameItem& item);
 
   AlignedBuffer* buffer() { return &buffer_; }
+  // Gives back a buffer of more than `capacity_max`; what was built is gone.
+  void Shrink(std::size_t capacity_max) {
+    if (buffer_.capacity() > capacity_max) buffer_ = AlignedBuffer();
+  }
   std::uint32_t item_count() const { return item_count_; }
   // What the block would take on disk if it ended now, padded.
   std::uint64_t block_bytes() const { return AlignUp<std::uint64_t>(buffer_.size(), kPageBytes); }
-  // Pads and writes the header; item_count, body_bytes and first_lsn of `header` are filled in. The
-  // result borrows from the builder until Begin.
+  // Where the block's shared frames go; 0 while it has none.
+  std::uint64_t shared_segment_id() const { return shared_segment_id_; }
+  // Pads and writes the header; what follows from the items is filled in. The result borrows from
+  // the builder until Begin.
   ByteSpan Finish(CommitHeader header, const JournalIdentity& identity, std::uint64_t offset);
 
  private:
@@ -255,6 +276,7 @@ class CommitBlockBuilder final {
 
   AlignedBuffer buffer_;
   std::uint64_t first_lsn_ = 0;
+  std::uint64_t shared_segment_id_ = 0;
   std::uint32_t item_count_ = 0;
   std::size_t frame_start_ = 0;
 };

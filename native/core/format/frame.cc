@@ -37,6 +37,21 @@ Status CheckFillerBounds(const FrameHeader& header) {
   return Status::Ok();
 }
 
+// Of frames that are no fillers.
+Status CheckSharing(const FrameHeader& header) {
+  const SharedPosition& previous = header.previous;
+  if (header.stream_id == kSharedStreamId) return Corrupt("frame: records without a stream");
+  if (!header.shared()) return Status::Ok();
+  if (header.next_sequence() > kSharedSequenceLimit) {
+    return Corrupt("frame: sequence too high for a shared segment");
+  }
+  if ((previous.segment_id == 0) != (previous.offset == 0) ||
+      (previous.offset != 0 && previous.offset < kPageBytes)) {
+    return Corrupt("frame: the frame before it cannot be there");
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 void FrameBodyBuilder::Begin(std::uint64_t segment_id, std::uint64_t body_offset,
@@ -92,8 +107,9 @@ void EncodeFrameHeader(const FrameHeader& header, ByteSpan body, std::uint64_t s
   StoreLittle(out, kFrameBodyBytesOffset, header.body_bytes);
   StoreLittle(out, kFrameFlagsOffset, header.flags);
   StoreLittle(out, kFrameCodecOffset, std::uint16_t{0});
-  StoreLittle(out, kFrameReservedOffset, std::uint32_t{0});
-  StoreLittle(out, kFrameTermOffset, std::uint64_t{0});
+  StoreLittle(out, kFramePreviousOffset,
+              static_cast<std::uint32_t>(header.previous.offset / kFrameAlignment));
+  StoreLittle(out, kFramePreviousSegmentIdOffset, header.previous.segment_id);
   StoreLittle(out, kFrameChecksumOffset,
               FrameChecksum(out, TableOf(header, body), segment_id, segment_offset));
 }
@@ -106,7 +122,11 @@ Status CheckFrameBounds(const FrameHeader& header) {
   if (header.first_sequence == 0 || header.first_sequence > kSequenceMax - header.record_count) {
     return Corrupt("frame: sequence out of range");
   }
+  if (!header.shared() && header.previous != SharedPosition{}) {
+    return Corrupt("frame: reserved field (previous frame)");
+  }
   if (header.filler()) return CheckFillerBounds(header);
+  SEGLOG_RETURN_IF_ERROR(CheckSharing(header));
   if (header.record_count == 0) return Corrupt("frame: no records");
   if (header.record_count > kFrameRecordCountMax) return Corrupt("frame: too many records");
   if (header.has_table() != (header.record_count > kFrameTableThreshold)) {
@@ -129,12 +149,6 @@ Result<FrameHeader> DecodeFrameHeader(ByteSpan bytes) {
   if (LoadLittle<std::uint16_t>(bytes, kFrameCodecOffset) != 0) {
     return Corrupt("frame: reserved field (codec)");
   }
-  if (LoadLittle<std::uint32_t>(bytes, kFrameReservedOffset) != 0) {
-    return Corrupt("frame: reserved field");
-  }
-  if (LoadLittle<std::uint64_t>(bytes, kFrameTermOffset) != 0) {
-    return Corrupt("frame: reserved field (term)");
-  }
   FrameHeader header;
   header.stream_id = LoadLittle<std::uint64_t>(bytes, kFrameStreamIdOffset);
   header.first_sequence = LoadLittle<std::uint64_t>(bytes, kFrameFirstSequenceOffset);
@@ -143,6 +157,10 @@ Result<FrameHeader> DecodeFrameHeader(ByteSpan bytes) {
   header.record_count = LoadLittle<std::uint32_t>(bytes, kFrameRecordCountOffset);
   header.body_bytes = LoadLittle<std::uint32_t>(bytes, kFrameBodyBytesOffset);
   header.flags = LoadLittle<std::uint16_t>(bytes, kFrameFlagsOffset);
+  header.previous = {
+      .segment_id = LoadLittle<std::uint64_t>(bytes, kFramePreviousSegmentIdOffset),
+      .offset =
+          std::uint64_t{LoadLittle<std::uint32_t>(bytes, kFramePreviousOffset)} * kFrameAlignment};
   SEGLOG_RETURN_IF_ERROR(CheckFrameBounds(header));
   return header;
 }

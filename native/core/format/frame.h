@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A frame is what one commit added to one stream: a 64-byte header, the records, and a table of
-// their offsets when there are more than 16. Pure functions, any thread. docs/format.md, "Frame",
+// their offsets when there are more than 16. In a segment that streams share, each frame says where
+// its stream's frame before it lies. Pure functions, any thread. docs/format.md, "Frame",
 // has the byte tables.
 #pragma once
 
@@ -19,12 +20,16 @@ enum FrameFlags : std::uint16_t {
   kFrameHasLsnDifferences = 1,  // LSNs are not consecutive; each record carries its difference
   kFrameHasOffsetTable = 2,
   kFrameIsFiller = 4,  // zeros that move the segment's end to the next page
+  kFrameIsShared = 8,  // lies in a segment that streams share
 };
-inline constexpr std::uint16_t kFrameFlagsKnown = 7;
+inline constexpr std::uint16_t kFrameFlagsKnown = 15;
+
+// Of the segments that streams share, and of fillers in them; no stream has it.
+inline constexpr std::uint64_t kSharedStreamId = 0xFFFFFFFFFFFFFFFF;
 
 inline constexpr std::uint32_t kFrameMagic = 0x52464753;  // "SGFR"
-// The checksum is the CRC-32C of the header behind it (stream id to term) and of the offset table
-// with its padding, seeded with SegmentSeed of the frame's position. Records have their own.
+// The checksum is the CRC-32C of the header behind it and of the offset table with its padding,
+// seeded with SegmentSeed of the frame's position. Records have their own.
 inline constexpr std::size_t kFrameMagicOffset = 0;
 inline constexpr std::size_t kFrameChecksumOffset = 4;
 inline constexpr std::size_t kFrameStreamIdOffset = 8;
@@ -35,8 +40,10 @@ inline constexpr std::size_t kFrameRecordCountOffset = 40;  // 0 in a filler, el
 inline constexpr std::size_t kFrameBodyBytesOffset = 44;    // records, table and padding
 inline constexpr std::size_t kFrameFlagsOffset = 48;
 inline constexpr std::size_t kFrameCodecOffset = 50;  // 0: none. Others are reserved
-inline constexpr std::size_t kFrameReservedOffset = 52;
-inline constexpr std::size_t kFrameTermOffset = 56;  // 0. Reserved for consensus logs
+// Where the stream's frame before this one lies: u32 in units of 8, and a segment that streams
+// share. 0: there is none, or the segment is the stream's own.
+inline constexpr std::size_t kFramePreviousOffset = 52;
+inline constexpr std::size_t kFramePreviousSegmentIdOffset = 56;
 inline constexpr std::size_t kFrameHeaderBytes = 64;
 inline constexpr std::size_t kFrameAlignment = 8;
 inline constexpr std::uint32_t kFrameTableThreshold = 16;  // more records than this: a table
@@ -53,7 +60,17 @@ static_assert(kFrameBytesLimit / kRecordAlignment <= 0x10000);
 static_assert(kFrameBytesLimit / (kRecordHeaderBytes + kFrameTableEntryBytes) <=
               kFrameRecordCountMax);
 static_assert(kFrameTableThreshold < kFrameRecordCountMax);
-static_assert(kFrameTermOffset + 8 == kFrameHeaderBytes);
+// A shared frame's sequences fit in u32, so that items of the journal can be short.
+inline constexpr std::uint64_t kSharedSequenceLimit = std::uint64_t{1} << 32;
+static_assert(kFramePreviousSegmentIdOffset + 8 == kFrameHeaderBytes);
+
+// Where a frame lies among the segments that streams share; nowhere when the id is 0.
+struct SharedPosition {
+  std::uint64_t segment_id = 0;
+  std::uint64_t offset = 0;
+
+  bool operator==(const SharedPosition&) const = default;
+};
 
 struct FrameHeader {
   std::uint64_t stream_id = 0;
@@ -63,7 +80,9 @@ struct FrameHeader {
   std::uint32_t record_count = 0;
   std::uint32_t body_bytes = 0;
   std::uint16_t flags = 0;
+  SharedPosition previous = {};
 
+  bool shared() const { return (flags & kFrameIsShared) != 0; }
   bool filler() const { return (flags & kFrameIsFiller) != 0; }
   bool has_lsn_differences() const { return (flags & kFrameHasLsnDifferences) != 0; }
   bool has_table() const { return (flags & kFrameHasOffsetTable) != 0; }

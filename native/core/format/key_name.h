@@ -15,6 +15,8 @@ namespace seglog::format {
 
 inline constexpr std::size_t kKeyNameBytesMax = 180;
 inline constexpr std::size_t kKeyNamePrefixBytes = 100;
+// Where the segments that streams share lie.
+inline constexpr const char* kSharedSegmentsDirectory = "shared";
 
 // `key` has 1 to kKeyBytesMax bytes, of any value.
 std::string KeyName(std::string_view key);

@@ -1,49 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "format/record.h"
 
-#include <bit>
 #include <cstring>
 
 #include "format/checksum.h"
 #include "format/codec.h"
+#include "format/varint.h"
 #include "hash/crc32c.h"
 
 namespace seglog::format {
 namespace {
-
-constexpr unsigned kVarintBits = 7;
-constexpr std::uint8_t kVarintMore = 0x80;
-static_assert(kVarintBytesMax * kVarintBits >= 64);
-
-std::size_t VarintBytes(std::uint64_t value) {
-  return (static_cast<std::size_t>(std::bit_width(value | 1)) + kVarintBits - 1) / kVarintBits;
-}
-
-std::byte* PutVarint(std::byte* out, std::uint64_t value) {
-  for (; value >= kVarintMore; value >>= kVarintBits) {
-    *out++ = static_cast<std::byte>((value & (kVarintMore - 1u)) | kVarintMore);
-  }
-  *out++ = static_cast<std::byte>(value);
-  return out;
-}
-
-// Takes a varint off the front of `bytes`. False when it is cut short, beyond 64 bits or not in its
-// shortest form, so that a value has one encoding only.
-bool TakeVarint(ByteSpan* bytes, std::uint64_t* value) {
-  std::uint64_t result = 0;
-  for (std::size_t i = 0; i < kVarintBytesMax && i < bytes->size(); ++i) {
-    const auto byte = static_cast<std::uint8_t>((*bytes)[i]);
-    const std::uint64_t bits = byte & (kVarintMore - 1u);
-    if (i + 1 == kVarintBytesMax && bits > 1) return false;
-    result |= bits << (i * kVarintBits);
-    if ((byte & kVarintMore) != 0) continue;
-    if (byte == 0 && i > 0) return false;
-    *value = result;
-    *bytes = bytes->subspan(i + 1);
-    return true;
-  }
-  return false;
-}
 
 std::size_t PayloadBytes(const RecordInput& record, bool with_lsn_difference) {
   std::size_t bytes = record.data.size();

@@ -8,6 +8,7 @@
 #include "base/aligned_buffer.h"
 #include "base/bytes.h"
 #include "base/status.h"
+#include "format/varint.h"
 
 namespace seglog::format {
 
@@ -28,8 +29,6 @@ inline constexpr unsigned kRecordKindShift = 28;
 inline constexpr std::uint32_t kRecordPayloadBytesMask = (1u << kRecordKindShift) - 1;
 inline constexpr std::uint32_t kRecordKindMask = 0x7u << kRecordKindShift;
 inline constexpr std::uint32_t kRecordHasUserHeaders = 1u << 31;
-// A varint of 64 bits (unsigned LEB128, shortest form) takes at most this.
-inline constexpr std::size_t kVarintBytesMax = 10;
 inline constexpr std::size_t kUserHeaderBytesMax = 64 * 1024;
 inline constexpr std::size_t kKeyBytesMax = 1024;
 // What recordBytesMax may be set to at most; the payload's other parts fit beside it.

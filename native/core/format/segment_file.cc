@@ -112,7 +112,8 @@ SegmentFooter LoadFooterFields(ByteSpan bytes) {
 
 void EncodeSegmentHeader(const SegmentHeader& header, MutableByteSpan page) {
   SEGLOG_ASSERT(page.size() >= kPageBytes);
-  SEGLOG_ASSERT(!header.key.empty() && header.key.size() <= kKeyBytesMax);
+  const bool shared = header.stream_id == kSharedStreamId;
+  SEGLOG_ASSERT(header.key.empty() == shared && header.key.size() <= kKeyBytesMax);
   SEGLOG_ASSERT(header.segment_id != 0 && header.stream_id != 0 && header.first_sequence != 0);
   page = page.first(kPageBytes);
   std::fill(page.begin(), page.end(), std::byte{0});
@@ -125,6 +126,8 @@ void EncodeSegmentHeader(const SegmentHeader& header, MutableByteSpan page) {
   StoreLittle(page, kSegmentHeaderCreatedOffset, header.created_us);
   StoreLittle(page, kSegmentHeaderPreviousSegmentOffset, header.previous_segment_id);
   StoreLittle(page, kSegmentHeaderKeyBytesOffset, static_cast<std::uint32_t>(header.key.size()));
+  StoreLittle(page, kSegmentHeaderFlagsOffset,
+              shared ? std::uint32_t{kSegmentIsShared} : std::uint32_t{0});
   StoreBytes(page, kSegmentHeaderKeyOffset, AsBytes(header.key));
   StoreLittle(page, kSegmentHeaderChecksumOffset, PageChecksum(page));
 }
@@ -136,9 +139,14 @@ Result<SegmentHeader> DecodeSegmentHeader(ByteSpan page) {
     return Corrupt("segment header: wrong checksum");
   }
   const auto key_bytes = LoadLittle<std::uint32_t>(page, kSegmentHeaderKeyBytesOffset);
-  if (key_bytes == 0 || key_bytes > kKeyBytesMax) return Corrupt("segment header: bad key length");
+  const bool shared =
+      LoadLittle<std::uint64_t>(page, kSegmentHeaderStreamIdOffset) == kSharedStreamId;
+  if ((key_bytes == 0) != shared || key_bytes > kKeyBytesMax) {
+    return Corrupt("segment header: bad key length");
+  }
   const std::size_t key_end = kSegmentHeaderKeyOffset + key_bytes;
-  if (LoadLittle<std::uint32_t>(page, kSegmentHeaderFlagsOffset) != 0 ||
+  const std::uint32_t flags = shared ? std::uint32_t{kSegmentIsShared} : 0;
+  if (LoadLittle<std::uint32_t>(page, kSegmentHeaderFlagsOffset) != flags ||
       !IsAllZero(page.subspan(key_end, kPageBytes - key_end))) {
     return Corrupt("segment header: reserved field");
   }

@@ -33,8 +33,12 @@ inline constexpr std::size_t kSegmentHeaderFirstSequenceOffset = 48;
 inline constexpr std::size_t kSegmentHeaderCreatedOffset = 56;
 inline constexpr std::size_t kSegmentHeaderPreviousSegmentOffset = 64;  // 0: none
 inline constexpr std::size_t kSegmentHeaderKeyBytesOffset = 72;
-inline constexpr std::size_t kSegmentHeaderFlagsOffset = 76;  // 0; 1 is reserved: shared segment
+inline constexpr std::size_t kSegmentHeaderFlagsOffset = 76;  // SegmentFlags
 inline constexpr std::size_t kSegmentHeaderKeyOffset = 80;    // zeros behind it
+
+enum SegmentFlags : std::uint32_t {
+  kSegmentIsShared = 1,  // of kSharedStreamId, without a key: frames of many streams
+};
 
 struct SegmentHeader {
   LogUuid log_uuid{};
@@ -43,7 +47,7 @@ struct SegmentHeader {
   std::uint64_t first_sequence = 0;
   std::uint64_t created_us = 0;
   std::uint64_t previous_segment_id = 0;
-  std::string key = {};
+  std::string key = {};  // empty in a shared segment
 
   bool operator==(const SegmentHeader&) const = default;
 };

@@ -34,7 +34,7 @@ void Destager::BeginCheckpoint() {
   generation_ = state_->journal->generation();
   laggards_.clear();
   laggard_ = 0;
-  for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
+  for (const StreamHandle handle : state_->table.with_segments()) {
     for (const auto& segment : state_->table.at(handle).segments) {
       if (segment->oldest_generation == 0 || segment->oldest_generation >= generation_) continue;
       laggards_.push_back({.stream = handle, .segment = segment, .end = segment->pending.end()});
@@ -194,27 +194,6 @@ StepOutcome Destager::DropSegment(const format::CatalogDropped& dropped) {
   const std::lock_guard lock(state_->mutex);
   state_->table.dropped().erase(state_->table.dropped().begin());
   if (kept) state_->free_segments.push_back(pooled);
-  return StepOutcome::kProgress;
-}
-
-// Everything is committed and durable. What is not destaged stays in the journal.
-StepOutcome Destager::WriteLastSnapshot() {
-  Status written;
-  if (!last_snapshot_begun_) {
-    {
-      const std::lock_guard lock(state_->mutex);
-      snapshot_ = state_->Capture();
-      snapshot_.clean = true;
-      snapshot_.next_lsn = state_->next_lsn;
-    }
-    last_snapshot_begun_ = true;
-    written = catalogs_.WriteFirst(&snapshot_);
-    if (written.ok()) return StepOutcome::kProgress;
-  } else {
-    written = catalogs_.WriteSecond();
-  }
-  const std::lock_guard lock(state_->mutex);
-  state_->close_result = written;
   return StepOutcome::kProgress;
 }
 

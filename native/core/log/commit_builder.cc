@@ -13,7 +13,7 @@ constexpr std::uint64_t kRotateBytes = 8 + 48;
 constexpr std::uint64_t kSealedBytes = 8 + 96;
 constexpr std::uint64_t kTruncateBytes = 8 + 24;
 constexpr std::uint64_t kBytesItemOverhead = 8 + 24 + 8 /* padding */;
-constexpr std::uint64_t kRecordOverhead = 2 /* table */ + 8 /* LSN difference */;
+constexpr std::uint64_t kRecordOverhead = 2 /* table */ + 10 /* LSN difference */;
 
 constexpr std::uint64_t CreateStreamBytes(std::size_t key_bytes) {
   return 8 + 16 + AlignUp<std::uint64_t>(key_bytes, 8);
@@ -167,6 +167,7 @@ CommitBuilder::Part& CommitBuilder::PartOf(StreamHandle handle) {
 }
 
 void CommitBuilder::BuildFrames() {
+  PlaceParts();
   for (const Part& part : parts_) {
     BuildPart(part);
     part_of_stream_[part.stream] = 0;
@@ -174,18 +175,47 @@ void CommitBuilder::BuildFrames() {
   parts_.clear();
 }
 
+// Decides which of the streams go to the shared segment. All of a block's go to one, so that it may
+// grow beyond segment_bytes by a block.
+void CommitBuilder::PlaceParts() {
+  std::uint64_t bytes = 0;
+  for (Part& part : parts_) part.shared = BelongsToShared(part, &bytes);
+  if (bytes == 0 || block_.shared_segment_id() != 0) return;
+  Stream& shared = state_->table.shared();
+  const Segment* open = shared.open_segment();
+  if (open == nullptr || RotationIsDue(*open, bytes)) Rotate(&shared);
+}
+
+// Tiny streams share segments until they have shared_stream_bytes_max. Adds what its frames take.
+bool CommitBuilder::BelongsToShared(const Part& part, std::uint64_t* bytes) {
+  const Stream& stream = state_->table.at(part.stream);
+  const std::uint64_t bytes_max = state_->options.shared_stream_bytes_max;
+  if (!stream.segments.empty() || bytes_max == 0) return false;
+  if (stream.next_sequence + part.records.size() > format::kSharedSequenceLimit) return false;
+  std::uint64_t part_bytes = format::kFrameHeaderBytes;
+  for (const PartRecord& record : part.records) {
+    part_bytes +=
+        format::RecordStoredBytes(record.request->Input(*record.record), false) + kRecordOverhead;
+    if (stream.shared.bytes + part_bytes > bytes_max) return false;
+  }
+  *bytes += part_bytes;
+  return true;
+}
+
 void CommitBuilder::BuildPart(const Part& part) {
   Stream& stream = state_->table.at(part.stream);
-  if (!stream.born()) BeginStream(&stream);
+  if (!stream.born()) CreateStream(&stream);
+  if (!part.shared && stream.segments.empty()) Rotate(&stream);
   std::span<const PartRecord> rest(part.records);
   const bool with_differences = !LsnsAreConsecutive(rest.front().lsn, rest.back().lsn, rest.size());
   while (!rest.empty()) {
     const FrameCut cut = CutFrame(rest, with_differences);
-    if (RotationIsDue(*stream.open_segment(), cut.bytes)) Rotate(&stream);
-    BuildFrame(&stream, rest.first(cut.count), with_differences);
+    if (!part.shared && RotationIsDue(*stream.open_segment(), cut.bytes)) Rotate(&stream);
+    BuildFrame(&stream, rest.first(cut.count), part.shared, with_differences);
     rest = rest.subspan(cut.count);
   }
   Touch(part.stream);
+  if (part.shared) Touch(kSharedHandle);
 }
 
 std::uint64_t CommitBuilder::FrameBytesMax() const {
@@ -210,9 +240,10 @@ CommitBuilder::FrameCut CommitBuilder::CutFrame(std::span<const PartRecord> reco
   return cut;
 }
 
-void CommitBuilder::BuildFrame(Stream* stream, std::span<const PartRecord> records,
+void CommitBuilder::BuildFrame(Stream* stream, std::span<const PartRecord> records, bool shared,
                                bool with_lsn_differences) {
-  const Segment& segment = *stream->open_segment();
+  Stream* const owner = shared ? &state_->table.shared() : stream;
+  Segment& segment = *owner->open_segment();
   const std::uint64_t offset = segment.row.end;
   block_.BeginFrame();
   const std::size_t body_start = block_.buffer()->size();
@@ -227,25 +258,28 @@ void CommitBuilder::BuildFrame(Stream* stream, std::span<const PartRecord> recor
   }
   format::FrameHeader header;
   body_.Finish(&header);
-  AppendPending(stream, {.stream_id = stream->id,
-                         .segment_id = segment.row.id,
-                         .segment_offset = offset,
-                         .first_lsn = records.front().lsn,
-                         .first_sequence = stream->next_sequence,
-                         .record_count = header.record_count,
-                         .flags = header.flags,
-                         .body = block_.buffer()->bytes().subspan(body_start)});
+  const int sharing = shared ? format::kFrameIsShared : 0;
+  AppendPending(owner, {.stream_id = stream->id,
+                        .segment_id = segment.row.id,
+                        .segment_offset = offset,
+                        .first_lsn = records.front().lsn,
+                        .first_sequence = stream->next_sequence,
+                        .record_count = header.record_count,
+                        .flags = static_cast<std::uint16_t>(header.flags | sharing),
+                        .previous = shared ? stream->shared.last : format::SharedPosition{},
+                        .body = block_.buffer()->bytes().subspan(body_start)});
   // The counters of the table follow from the last record, which Apply cannot know.
-  stream->open_segment()->row.last_lsn = records.back().lsn;
+  segment.row.last_lsn = std::max(segment.row.last_lsn, records.back().lsn);
+  if (shared) stream->shared.last_lsn = records.back().lsn;
 }
 
 // Ends the frame in the block and repeats it, header and body, in what is pending of the segment.
-void CommitBuilder::AppendPending(Stream* stream, const format::FrameItem& item) {
+void CommitBuilder::AppendPending(Stream* owner, const format::FrameItem& item) {
   block_.EndFrame(item);
   const std::uint64_t last_lsn = item.first_lsn + std::max(item.record_count, 1u) - 1;
   const Status applied = state_->table.Apply(item, time_us_, last_lsn);
   SEGLOG_ASSERT(applied.ok());
-  Segment& segment = *stream->open_segment();
+  Segment& segment = *owner->open_segment();
   std::array<std::byte, format::kFrameHeaderBytes> header;
   format::EncodeFrameHeader(item.Header(time_us_), item.body, item.segment_id, item.segment_offset,
                             header);
@@ -255,13 +289,12 @@ void CommitBuilder::AppendPending(Stream* stream, const format::FrameItem& item)
   if (segment.oldest_generation == 0) segment.oldest_generation = state_->journal->generation();
 }
 
-void CommitBuilder::BeginStream(Stream* stream) {
+void CommitBuilder::CreateStream(Stream* stream) {
   const format::CreateStreamItem item{
       .stream_id = state_->NewId(), .time_us = time_us_, .key = AsBytes(stream->key)};
   block_.Add(item);
   const Status applied = state_->table.Apply(item);
   SEGLOG_ASSERT(applied.ok());
-  Rotate(stream);
 }
 
 void CommitBuilder::Rotate(Stream* stream) {
@@ -285,12 +318,18 @@ bool CommitBuilder::RotationIsDue(const Segment& segment, std::uint64_t frame_by
 }
 
 bool CommitBuilder::AddSeal(StreamHandle handle) {
-  Stream& stream = state_->table.at(handle);
-  const Segment* segment = stream.open_segment();
-  if (segment == nullptr || segment->empty()) return true;
+  // The newest records of a tiny stream end with the segment that they share.
+  if (state_->table.at(handle).segments.empty()) {
+    const std::uint64_t newest = state_->table.at(handle).shared.last.segment_id;
+    handle = kSharedHandle;
+    const Segment* shared = state_->table.shared().open_segment();
+    if (shared == nullptr || shared->row.id != newest) return true;
+  }
+  Stream& owner = state_->table.at(handle);
+  if (owner.open_segment()->empty()) return true;
   if (!Fits(kRotateBytes)) return false;
   bytes_bound_ += kRotateBytes;
-  Rotate(&stream);
+  Rotate(&owner);
   Touch(handle);
   return true;
 }

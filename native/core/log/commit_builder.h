@@ -13,6 +13,9 @@
 
 namespace seglog::log {
 
+// An idle log keeps a block buffer of at most so much: of many logs in one process most are idle.
+inline constexpr std::size_t kIdleBlockBytesMax = 32 * 1024;
+
 class CommitBuilder final {
  public:
   explicit CommitBuilder(State* state) : state_(state) {}
@@ -46,6 +49,8 @@ class CommitBuilder final {
   AlignedBuffer* Finish(const format::CommitHeader& header, const format::JournalIdentity& identity,
                         std::uint64_t offset);
   std::uint64_t block_bytes() const { return block_.block_bytes(); }
+  // Between commits: gives back what a busy moment needed.
+  void Shrink() { block_.Shrink(kIdleBlockBytesMax); }
   std::uint64_t time_us() const { return time_us_; }
   std::uint64_t record_count() const { return record_count_; }
   std::uint64_t carried_bytes() const { return carried_bytes_; }
@@ -61,10 +66,13 @@ class CommitBuilder final {
   // One stream's records in this commit.
   struct Part {
     StreamHandle stream = 0;
+    bool shared = false;  // goes to the segment that streams share
     std::vector<PartRecord> records;
   };
 
   Part& PartOf(StreamHandle handle);
+  void PlaceParts();
+  bool BelongsToShared(const Part& part, std::uint64_t* bytes);
   void BuildPart(const Part& part);
   // How many of the records make the next frame, and how many bytes it takes in the segment.
   struct FrameCut {
@@ -74,10 +82,11 @@ class CommitBuilder final {
   // A frame of several records is no larger, so that a segment is not either.
   std::uint64_t FrameBytesMax() const;
   FrameCut CutFrame(std::span<const PartRecord> records, bool with_lsn_differences) const;
-  void BuildFrame(Stream* stream, std::span<const PartRecord> records, bool with_lsn_differences);
+  void BuildFrame(Stream* stream, std::span<const PartRecord> records, bool shared,
+                  bool with_lsn_differences);
   void Rotate(Stream* stream);
-  void BeginStream(Stream* stream);
-  void AppendPending(Stream* stream, const format::FrameItem& item);
+  void CreateStream(Stream* stream);
+  void AppendPending(Stream* owner, const format::FrameItem& item);
   bool RotationIsDue(const Segment& segment, std::uint64_t frame_bytes) const;
   void Touch(StreamHandle handle);
 

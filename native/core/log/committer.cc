@@ -203,7 +203,10 @@ StepOutcome Committer::GatherNothing() {
     return StepOutcome::kProgress;
   }
   AnswerDrains();
-  if (!MarkIsDue()) return StepOutcome::kIdle;
+  if (!MarkIsDue()) {
+    builder_.Shrink();
+    return StepOutcome::kIdle;
+  }
   if (state_->journal->room() < format::kEmptyBlockBytes) {
     switch_bytes_ = format::kEmptyBlockBytes;
     switch_for_append_ = true;
@@ -334,6 +337,7 @@ void Committer::MakeDurable() {
         break;
       (*segment)->durable_end = (*segment)->row.end;
     }
+    if (stream.segments.empty()) continue;
     const bool ended =
         stream.segments.size() > 1 &&
         stream.segments[stream.segments.size() - 2]->row.state == format::SegmentState::kEnded;

@@ -39,7 +39,7 @@ StepOutcome Destager::Step() {
     }
   }
   if (journal_bytes != 0) return PrepareJournal(journal_bytes);
-  if (closing) return WriteLastSnapshot();
+  if (closing) return StepClosing();
   format::CatalogDropped dropped;
   if (DropIsDue(&dropped)) return DropSegment(dropped);
   if (phase_ == Phase::kNone && CheckpointIsDue()) BeginCheckpoint();
@@ -226,7 +226,7 @@ Status Destager::DestageChunk(StreamHandle handle, const std::shared_ptr<Segment
   if (fresh) format::EncodeSegmentHeader(header, bytes.mutable_bytes().first(kPageBytes));
   bytes.PadTo(kPageBytes);
   const Result<SegmentFiles::FileRef> file =
-      fresh ? CreateSegmentFile(key, path) : state_->segment_files.ForWriting(path);
+      fresh ? CreateSegmentFile(path) : state_->segment_files.ForWriting(path);
   if (!file.ok()) return file.status();
   SEGLOG_RETURN_IF_ERROR(
       file.value()->WriteAt(fresh ? 0 : from, bytes.bytes(), io::WriteMode::kUnsynced));
@@ -243,8 +243,7 @@ Status Destager::DestageChunk(StreamHandle handle, const std::shared_ptr<Segment
 }
 
 // A dropped segment's file is used again where there is one: its blocks are allocated already.
-Result<SegmentFiles::FileRef> Destager::CreateSegmentFile(const std::string& key,
-                                                          const std::string& path) {
+Result<SegmentFiles::FileRef> Destager::CreateSegmentFile(const std::string& path) {
   std::string recycled;
   {
     const std::lock_guard lock(state_->mutex);
@@ -254,7 +253,7 @@ Result<SegmentFiles::FileRef> Destager::CreateSegmentFile(const std::string& key
       ++state_->counters.segments_recycled;
     }
   }
-  return state_->segment_files.Create(key, path, recycled);
+  return state_->segment_files.Create(path, recycled);
 }
 
 }  // namespace seglog::log

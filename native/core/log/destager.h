@@ -63,12 +63,27 @@ class Destager final {
   StepOutcome FreeJournals();
   bool DropIsDue(format::CatalogDropped* next);
   StepOutcome DropSegment(const format::CatalogDropped& dropped);
-  StepOutcome WriteLastSnapshot();
+
+  // The end of a session: see closing.cc.
+  enum class Closing : std::uint8_t {
+    kWriteFirst,
+    kWriteSecond,
+    kDestage,
+    kRepeat,
+    kRemove,
+    kEnded
+  };
+  StepOutcome StepClosing();
+  Status DoClosing();
+  bool JournalHasGrown();
+  Status DestageForClosing();
+  Status RepeatForClosing();
+  Status RemoveOldJournals();
 
   StepOutcome StepQueue();
   // Writes and syncs one chunk. `whole`: everything of an ended segment, whole pages otherwise.
   Status DestageChunk(StreamHandle handle, const std::shared_ptr<Segment>& segment, bool* progress);
-  Result<SegmentFiles::FileRef> CreateSegmentFile(const std::string& key, const std::string& path);
+  Result<SegmentFiles::FileRef> CreateSegmentFile(const std::string& path);
   std::uint64_t DestageLimit(const Segment& segment) const;
   bool FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment);
   bool FindSegmentToSeal(StreamHandle handle);
@@ -85,7 +100,8 @@ class Destager final {
   std::unique_ptr<SealJob> seal_job_;
   Segment* sealing_ = nullptr;
   std::uint64_t retry_at_us_ = UINT64_MAX;  // after a full disk
-  bool last_snapshot_begun_ = false;
+  Closing closing_ = Closing::kWriteFirst;
+  bool shrinking_ = false;  // closed with a clean snapshot: the rest may fail for want of room
 };
 
 }  // namespace seglog::log

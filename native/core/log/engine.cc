@@ -15,6 +15,9 @@ StreamInfo InfoOf(StreamHandle handle, const Stream& stream) {
   info.next_sequence = stream.visible_next;
   info.created_us = stream.created_us;
   info.segments = stream.segments.size();
+  info.bytes = stream.shared.bytes;
+  info.last_lsn = stream.shared.last_lsn;
+  info.last_time_us = stream.shared.last_time_us;
   for (const auto& segment : stream.segments) {
     info.bytes += segment->row.end - format::kSegmentDataOffset;
     if (segment->row.last_lsn == 0) continue;
@@ -44,6 +47,12 @@ Status CheckOptions(const Options& options) {
   if (options.journal_live_bytes_max < 2 * options.journal_file_bytes) {
     return refuse("journalLiveBytesMax is at least two journal files");
   }
+  if (options.journal_live_bytes_max > kJournalLiveBytesLimit) {
+    return refuse("journalLiveBytesMax is at most 1 GiB");
+  }
+  if (options.commit_bytes_max < kCommitBytesMaxLeast) {
+    return refuse("commitBytesMax is at least 8 KiB");
+  }
   if (options.record_bytes_max > format::kRecordDataBytesLimit) {
     return refuse("recordBytesMax is at most 128 MiB");
   }
@@ -56,6 +65,9 @@ Status CheckOptions(const Options& options) {
   }
   if (options.open_segments_max == 0 || options.destage_bytes < kPageBytes) {
     return refuse("openSegmentsMax is at least 1 and destageBytes at least a page");
+  }
+  if (options.lsn_reserve == 0 || options.lsn_reserve > kLsnReserveLimit) {
+    return refuse("lsnReserve lies between 1 and 1,048,576");
   }
   return Status::Ok();
 }
@@ -78,6 +90,11 @@ StreamHandle Engine::HandleOf(std::string_view key) {
   return state_.table.HandleOf(key);
 }
 
+std::optional<StreamHandle> Engine::Find(std::string_view key) {
+  const std::lock_guard lock(state_.mutex);
+  return state_.table.Find(key);
+}
+
 Result<StreamInfo> Engine::Describe(StreamHandle handle) {
   const std::lock_guard lock(state_.mutex);
   const Stream& stream = state_.table.at(handle);
@@ -88,7 +105,7 @@ Result<StreamInfo> Engine::Describe(StreamHandle handle) {
 std::vector<StreamInfo> Engine::Streams(std::string_view prefix) {
   const std::lock_guard lock(state_.mutex);
   std::vector<StreamInfo> infos;
-  for (StreamHandle handle = 0; handle < state_.table.size(); ++handle) {
+  for (StreamHandle handle = kSharedHandle + 1; handle < state_.table.size(); ++handle) {
     const Stream& stream = state_.table.at(handle);
     if (stream.born() && stream.key.starts_with(prefix)) infos.push_back(InfoOf(handle, stream));
   }
@@ -114,7 +131,7 @@ Stats Engine::GetStats() {
   stats.segments_sealed = counters.segments_sealed;
   stats.segments_recycled = counters.segments_recycled;
   stats.journal_live_bytes = state_.LiveJournalBytes();
-  for (StreamHandle handle = 0; handle < state_.table.size(); ++handle) {
+  for (const StreamHandle handle : state_.table.with_segments()) {
     for (const auto& segment : state_.table.at(handle).segments) {
       stats.pending_bytes += segment->pending.size();
     }

@@ -29,6 +29,7 @@ class Engine final {
 
   // Any thread.
   StreamHandle HandleOf(std::string_view key);
+  std::optional<StreamHandle> Find(std::string_view key);
   Result<StreamInfo> Describe(StreamHandle handle);
   std::vector<StreamInfo> Streams(std::string_view prefix);
   Stats GetStats();

@@ -11,16 +11,17 @@ namespace {
 
 // Fresh files get this name until they are whole. One is made at a time.
 constexpr const char* kFreshPath = "journal/fresh.tmp";
+
+// Never written, so that no memory stands behind it: shared by all logs of the process.
 constexpr std::size_t kZeroChunkBytes = 256 * 1024;
+alignas(kPageBytes) std::byte zero_chunk[kZeroChunkBytes];
 
 Status WriteZeros(io::File* file, std::uint64_t bytes) {
-  AlignedBuffer zeros;
-  zeros.AppendZeros(static_cast<std::size_t>(std::min<std::uint64_t>(kZeroChunkBytes, bytes)));
-  for (std::uint64_t offset = 0; offset < bytes; offset += zeros.size()) {
-    const std::size_t count =
-        static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), bytes - offset));
+  for (std::uint64_t offset = 0; offset < bytes; offset += kZeroChunkBytes) {
+    const auto count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(kZeroChunkBytes, bytes - offset));
     SEGLOG_RETURN_IF_ERROR(
-        file->WriteAt(offset, zeros.bytes().first(count), io::WriteMode::kUnsynced));
+        file->WriteAt(offset, ByteSpan(zero_chunk).first(count), io::WriteMode::kUnsynced));
   }
   return Status::Ok();
 }

@@ -319,6 +319,8 @@ const RecoveryReport& Log::recovery() const { return threads_->report(); }
 
 StreamHandle Log::HandleOf(std::string_view key) { return threads_->engine().HandleOf(key); }
 
+std::optional<StreamHandle> Log::Find(std::string_view key) { return threads_->engine().Find(key); }
+
 Result<StreamInfo> Log::Describe(StreamHandle stream) {
   return threads_->engine().Describe(stream);
 }

@@ -150,7 +150,9 @@ class Log final {
   const RecoveryReport& recovery() const;
 
   // The handle of a key, existing stream or not. A stream exists once a record of it is accepted.
+  // Makes an entry for a key that has none; Find does not.
   StreamHandle HandleOf(std::string_view key);
+  std::optional<StreamHandle> Find(std::string_view key);
   // kNotFound where no record of that key was ever accepted.
   Result<StreamInfo> Describe(StreamHandle stream);
   std::vector<StreamInfo> Streams(std::string_view prefix);

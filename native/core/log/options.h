@@ -17,6 +17,13 @@ enum class Durability : std::uint8_t {
   kNone,  // acknowledged when accepted in memory
 };
 
+// Recovery begins a journal file that repeats everything pending, and a journal file has at most
+// 4 GiB (journal_scan.cc): with commits of 8 KiB repeated bytes take up to three times their size.
+inline constexpr std::uint64_t kJournalLiveBytesLimit = 1u << 30;
+inline constexpr std::uint64_t kCommitBytesMaxLeast = 8192;
+// What recovery passes over behind a block that cannot be read, whatever its session had chosen.
+inline constexpr std::uint64_t kLsnReserveLimit = 1u << 20;
+
 struct Options {
   CreateMode create = CreateMode::kIfMissing;
   bool read_only = false;
@@ -25,6 +32,8 @@ struct Options {
 
   std::uint64_t segment_bytes = 64u << 20;  // a segment that would grow beyond this is rotated
   std::uint64_t segment_age_us = 0;         // 0: never by age
+  // A stream with less lies in segments that streams share. 0: each has its own from the start.
+  std::uint64_t shared_stream_bytes_max = 64u << 10;
   std::uint64_t journal_first_bytes = 1u << 20;
   std::uint64_t journal_file_bytes = 16u << 20;
   std::uint64_t journal_live_bytes_max = 64u << 20;  // also bounds memory of what is not destaged
@@ -39,8 +48,8 @@ struct Options {
   std::uint64_t carry_bytes_max = 128u
                                   << 10;  // a stream with less pending is carried forward instead
   std::uint64_t mark_delay_us = 5000;     // a mark block this long after the last acknowledgement
-  std::uint64_t lsn_reserve = 1u << 20;   // LSNs that a commit allows for before the next one
-  std::uint32_t open_segments_max = 64;   // open segment files
+  std::uint64_t lsn_reserve = kLsnReserveLimit;  // LSNs a commit allows for before the next one
+  std::uint32_t open_segments_max = 64;          // open segment files
 };
 
 }  // namespace seglog::log

@@ -18,6 +18,7 @@ class PendingBytes final {
   std::uint64_t begin() const { return begin_; }
   std::uint64_t end() const { return begin_ + bytes_.size(); }
   std::size_t size() const { return bytes_.size(); }
+  std::size_t capacity() const { return bytes_.capacity(); }
 
   void Append(ByteSpan bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
 
@@ -29,10 +30,16 @@ class PendingBytes final {
 
   void DropBefore(std::uint64_t offset) {
     SEGLOG_ASSERT(begin_ <= offset && offset <= end());
-    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(offset - begin_));
+    const auto rest = bytes_.begin() + static_cast<std::ptrdiff_t>(offset - begin_);
     begin_ = offset;
-    // A quiet stream must not hold on to what a busy moment needed.
-    if (bytes_.capacity() > 4 * bytes_.size() + kPageBytes) bytes_.shrink_to_fit();
+    const auto rest_bytes = static_cast<std::size_t>(bytes_.end() - rest);
+    if (bytes_.capacity() > 2 * rest_bytes + kPageBytes) {
+      // A quiet stream must not hold on to what a busy moment needed. A new vector, because
+      // shrink_to_fit does nothing where exceptions are off (libstdc++, bits/allocator.h).
+      bytes_ = std::vector<std::byte>(rest, bytes_.end());
+    } else {
+      bytes_.erase(bytes_.begin(), rest);
+    }
   }
 
  private:

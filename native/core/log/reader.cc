@@ -28,9 +28,9 @@ void Reader::Read(const ReadRequest& request, ReadResult* result) {
   std::uint64_t sequence = std::max<std::uint64_t>(request.from_sequence, 1);
   Place place;
   while (FindPlace(request, &sequence, &place, result)) {
-    result->status = ReadSegment(request, place, &sequence, result);
-    // Truncated away meanwhile: whatever was found in its file means nothing.
-    if (result->records.empty() && place.segment.WasDropped()) {
+    result->status = place.shared ? ReadShared(request, place, &sequence, result)
+                                  : ReadSegment(request, place, &sequence, result);
+    if (result->records.empty() && WasDropped(place, sequence)) {
       result->status = Status::Ok();
       result->damage.clear();
       continue;
@@ -50,9 +50,20 @@ bool Reader::FindPlace(const ReadRequest& request, std::uint64_t* sequence, Plac
   Stream& stream = state_->table.at(request.stream);
   place->limit = request.accepted ? stream.next_sequence : stream.visible_next;
   *sequence = std::max(*sequence, stream.first_sequence);
-  if (*sequence >= place->limit || *sequence > request.to_sequence || stream.segments.empty()) {
+  const std::uint64_t shared_next = stream.shared_next_sequence();
+  if (request.from_lsn > stream.shared.last_lsn) *sequence = std::max(*sequence, shared_next);
+  if (*sequence >= place->limit || *sequence > request.to_sequence) {
     result->at_end = true;
     return false;
+  }
+  place->stream = request.stream;
+  place->stream_id = stream.id;
+  place->key = stream.key;
+  place->shared = *sequence < shared_next;
+  if (place->shared) {
+    place->frames = stream.shared;
+    place->next_sequence = shared_next;
+    return true;
   }
   auto after = std::upper_bound(stream.segments.begin(), stream.segments.end(), *sequence,
                                 [](std::uint64_t wanted, const auto& segment) {
@@ -65,6 +76,12 @@ bool Reader::FindPlace(const ReadRequest& request, std::uint64_t* sequence, Plac
   }
   place->segment = SegmentView(state_, stream, std::move(segment));
   return true;
+}
+
+bool Reader::WasDropped(const Place& place, std::uint64_t sequence) {
+  if (!place.shared) return place.segment.WasDropped();
+  const std::lock_guard lock(state_->mutex);
+  return sequence < state_->table.at(place.stream).first_sequence;
 }
 
 std::uint64_t Reader::StartOffset(const ReadRequest& request, const Place& place,
@@ -115,7 +132,9 @@ Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::
   std::uint64_t offset = StartOffset(request, place, *sequence);
   while (result->records.empty() && offset < row.end) {
     SegmentWindow window;
-    Status fetched = place.segment.FetchFrame(offset, request.bytes_max, &window);
+    const std::uint64_t bytes =
+        std::max<std::uint64_t>(request.bytes_max, SegmentView::kWindowBytesMin);
+    Status fetched = place.segment.FetchFrame(offset, bytes, &window);
     std::size_t position = 0;
     Walk walk = Walk::kMore;
     while (fetched.ok() && walk == Walk::kMore && position < window.bytes.size()) {
@@ -173,6 +192,7 @@ Reader::Walk Reader::CollectFrame(const ReadRequest& request, const Place& place
       const std::uint64_t first = std::max(each, *sequence);
       Damage damage = place.segment.DamageAt(body_offset + walk.offset(), walk.hidden_bytes(),
                                              record.status().message(), first, walk.hidden_until());
+      damage.key = place.key;
       damage.first_lsn = damage.last_lsn = walk.hidden_lsn();
       result->damage.push_back(damage);
       if (!request.skip_corruption) {
@@ -223,15 +243,10 @@ Status Reader::SkipDamage(const ReadRequest& request, const Place& place, const 
   const SegmentView& segment = place.segment;
   std::uint64_t found = *offset + format::kFrameAlignment;
   format::FrameHeader header;
-  SegmentView::Search search = SegmentView::Search::kMore;
-  while (search == SegmentView::Search::kMore) {
-    const Result<SegmentView::Search> step = segment.SearchFrame(*sequence, &found, &header);
-    if (!step.ok()) return step.status();
-    search = step.value();
-  }
-  const bool more = search == SegmentView::Search::kFound;
-  const std::uint64_t next = more ? header.first_sequence : segment.row().next_sequence;
-  if (!more) found = segment.row().end;
+  const Result<bool> more = segment.FindFrame(*sequence, &found, &header);
+  if (!more.ok()) return more.status();
+  const std::uint64_t next = more.value() ? header.first_sequence : segment.row().next_sequence;
+  if (!more.value()) found = segment.row().end;
   result->damage.push_back(
       segment.DamageAt(*offset, found - *offset, cause.message(), *sequence, next));
   if (!request.skip_corruption) {

@@ -23,19 +23,45 @@ class Reader final {
  private:
   // Where a read is.
   struct Place {
-    SegmentView segment;
+    bool shared = false;  // among the segments that streams share: see shared_read.cc
+    StreamHandle stream = 0;
+    std::uint64_t stream_id = 0;
+    std::string key;
     std::uint64_t limit = 0;  // records below are visible
+    SegmentView segment;      // where `shared`, none until a frame's is looked for
+    // Where `shared`: what the stream has there, and where that ends.
+    format::CatalogShared frames;
+    std::uint64_t next_sequence = 0;
   };
   // True pairs of sequence and frame offset, by offset: where a walk may begin.
   struct Hints {
     std::vector<format::IndexEntry> entries;
     bool footer_tried = false;
   };
+  // A frame in a shared segment, whole.
+  struct SharedFrame {
+    Place place;
+    SegmentWindow window;
+    format::FrameHeader header;
+  };
 
   enum class Walk : std::uint8_t { kMore, kDone };
 
   bool FindPlace(const ReadRequest& request, std::uint64_t* sequence, Place* place,
                  ReadResult* result);
+  // What was read was truncated away meanwhile; whatever was found in its file means nothing.
+  bool WasDropped(const Place& place, std::uint64_t sequence);
+  Status ReadShared(const ReadRequest& request, const Place& place, std::uint64_t* sequence,
+                    ReadResult* result);
+  bool PlaceOfShared(const Place& stream, std::uint64_t segment_id, Place* place);
+  Status WalkLinks(const Place& stream, std::uint64_t sequence, std::vector<SharedFrame>* frames,
+                   format::SharedPosition* stopped);
+  Status FetchShared(const Place& stream, const format::SharedPosition& position,
+                     std::uint64_t next_sequence, SharedFrame* frame);
+  Status SearchShared(const Place& stream, std::uint64_t sequence,
+                      const format::SharedPosition& until, std::vector<SharedFrame>* frames);
+  void CollectShared(const ReadRequest& request, const std::vector<SharedFrame>& frames,
+                     std::uint64_t* sequence, ReadResult* result);
   std::uint64_t StartOffset(const ReadRequest& request, const Place& place, std::uint64_t sequence);
   void LoadFooter(const SegmentView& segment, Hints* hints);
   void NoteHint(std::uint64_t segment_id, const format::FrameHeader& header, std::uint64_t offset);

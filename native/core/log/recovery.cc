@@ -86,6 +86,7 @@ Status Recovery::CheckNothingIsLost() {
   for (const io::DirectoryEntry& entry : entries.value()) {
     const bool ours = entry.name == "LOCK" || entry.name == "journal" || entry.name == "streams" ||
                       entry.name == "CATALOG.tmp" || entry.name == "SHARED" ||
+                      entry.name == format::kSharedSegmentsDirectory ||
                       entry.name == kFreeSegmentsDirectory;
     if (!ours) return Status(Code::kNotALog, "the directory holds something else: " + entry.name);
   }
@@ -97,8 +98,10 @@ Status Recovery::CheckNothingIsLost() {
     damage.what = "the catalogue is missing, but there is " + path;
     return Status(Code::kCorrupt, damage.what);
   };
-  const Result<std::vector<io::DirectoryEntry>> streams = fs_->List("streams");
-  if (streams.ok() && !streams->empty()) return lost("streams/" + streams->front().name);
+  for (const std::string directory : {"streams", format::kSharedSegmentsDirectory}) {
+    const Result<std::vector<io::DirectoryEntry>> files = fs_->List(directory);
+    if (files.ok() && !files->empty()) return lost(directory + "/" + files->front().name);
+  }
   const Result<std::vector<io::DirectoryEntry>> journals = fs_->List("journal");
   if (!journals.ok()) return Status::Ok();
   for (const io::DirectoryEntry& entry : journals.value()) {
@@ -115,6 +118,7 @@ Status Recovery::CheckNothingIsLost() {
 Status Recovery::MakeNew() {
   SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory("journal"));
   SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory("streams"));
+  SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory(format::kSharedSegmentsDirectory));
   SEGLOG_RETURN_IF_ERROR(fs_->CreateDirectory(kFreeSegmentsDirectory));
   SEGLOG_RETURN_IF_ERROR(fs_->SyncDirectory(""));
   for (std::size_t i = 0; i < state_->log_uuid.size(); i += sizeof(std::uint64_t)) {
@@ -206,15 +210,17 @@ Status Recovery::TakeBytes() {
   for (const AcceptedCommit& commit : scan_.commits) {
     for (const format::Item& item : commit.items) {
       if (const auto* bytes = std::get_if<format::BytesItem>(&item)) {
-        RememberBytes(bytes->stream_id, bytes->segment_id, bytes->segment_offset, bytes->bytes);
+        RememberBytes(state_->table.FindId(bytes->stream_id), bytes->segment_id,
+                      bytes->segment_offset, bytes->bytes);
       } else if (const auto* frame = std::get_if<format::FrameItem>(&item)) {
         auto header = std::make_unique<std::byte[]>(format::kFrameHeaderBytes);
         const MutableByteSpan made(header.get(), format::kFrameHeaderBytes);
         format::EncodeFrameHeader(frame->Header(commit.header.time_us), frame->body,
                                   frame->segment_id, frame->segment_offset, made);
-        RememberBytes(frame->stream_id, frame->segment_id, frame->segment_offset, made);
-        RememberBytes(frame->stream_id, frame->segment_id,
-                      frame->segment_offset + format::kFrameHeaderBytes, frame->body);
+        Stream* const owner = state_->table.OwnerOf(*frame);
+        RememberBytes(owner, frame->segment_id, frame->segment_offset, made);
+        RememberBytes(owner, frame->segment_id, frame->segment_offset + format::kFrameHeaderBytes,
+                      frame->body);
         made_headers_.push_back(std::move(header));
       }
     }
@@ -233,10 +239,9 @@ Status Recovery::TakeBytes() {
   return Status::Ok();
 }
 
-void Recovery::RememberBytes(std::uint64_t stream_id, std::uint64_t segment_id,
-                             std::uint64_t offset, ByteSpan bytes) {
-  Stream* stream = state_->table.FindId(stream_id);
-  const Segment* segment = stream == nullptr ? nullptr : stream->FindSegment(segment_id);
+void Recovery::RememberBytes(Stream* owner, std::uint64_t segment_id, std::uint64_t offset,
+                             ByteSpan bytes) {
+  const Segment* segment = owner == nullptr ? nullptr : owner->FindSegment(segment_id);
   if (segment == nullptr || offset + bytes.size() <= segment->pending.begin()) return;
   pieces_[segment_id].push_back({.offset = offset, .bytes = bytes});
 }
@@ -288,9 +293,9 @@ void Recovery::SetNumbers() {
   if (!nothing_new || report_->status == RecoveryStatus::kTornTail) {
     state_->next_lsn = std::max(state_->next_lsn, scan_.highest_lsn_limit);
   }
-  if (report_->may_have_been_acknowledged) state_->next_lsn += state_->options.lsn_reserve;
-  for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
-    ++report_->streams;
+  if (report_->may_have_been_acknowledged) state_->next_lsn += kLsnReserveLimit;
+  report_->streams = state_->table.born_count();
+  for (const StreamHandle handle : state_->table.with_segments()) {
     for (const auto& segment : state_->table.at(handle).segments) {
       ++report_->segments;
       report_->last_lsn = std::max(report_->last_lsn, segment->row.last_lsn);

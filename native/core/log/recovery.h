@@ -35,14 +35,10 @@ class Recovery final {
   void NoteReplayed(const format::FrameItem& frame, std::uint64_t last_lsn);
   Status TakeBytes();
   Status FillPending(Segment* segment, const std::string& key);
-  void RememberBytes(std::uint64_t stream_id, std::uint64_t segment_id, std::uint64_t offset,
-                     ByteSpan bytes);
+  // `owner`: of the row with the segment, null if there is none.
+  void RememberBytes(Stream* owner, std::uint64_t segment_id, std::uint64_t offset, ByteSpan bytes);
   void SetNumbers();
   Status BeginSession();
-  std::uint64_t SessionBytes() const;
-  std::uint64_t SessionPieceBytes() const;
-  Status WriteSessionBlocks(JournalFile* journal);
-  Status WriteSessionBlock(JournalFile* journal, format::CommitBlockBuilder* builder);
   Status WriteSnapshots();
   Status FreeOldJournals();
   void DescribeChanges();

@@ -26,8 +26,11 @@ SegmentOrigin OriginOf(const State& state, const Stream& stream, const Segment* 
           .previous_chain = before->row.chain_sha256};
 }
 
-SegmentCheck::SegmentCheck(SegmentView view, const SegmentOrigin& origin)
-    : view_(std::move(view)), origin_(origin), expected_sequence_(view_.row().first_sequence) {
+SegmentCheck::SegmentCheck(SegmentView view, const SegmentOrigin& origin, SharedCheck* links)
+    : view_(std::move(view)),
+      origin_(origin),
+      links_(links),
+      expected_sequence_(view_.row().first_sequence) {
   const format::CatalogSegment& row = view_.row();
   footer_.segment_id = row.id;
   footer_.stream_id = view_.stream_id();
@@ -142,7 +145,11 @@ void SegmentCheck::CheckOneFrame(ByteSpan bytes, const format::FrameHeader& head
     frames_are_sound_ = false;
     NameBadRecords(bytes, header);
   }
-  expected_sequence_ = header.next_sequence();
+  if (links_ != nullptr && header.shared()) {
+    links_->Add(header, {.segment_id = view_.row().id, .offset = position_});
+  }
+  expected_sequence_ =
+      view_.shared() ? expected_sequence_ + header.record_count : header.next_sequence();
 }
 
 // One entry for records that are damaged side by side.
@@ -166,6 +173,7 @@ void SegmentCheck::NameBadRecords(ByteSpan bytes, const format::FrameHeader& hea
     if (run.bytes == 0) {
       run = view_.DamageAt(body_offset + walk.offset(), 0, record.status().message(),
                            walk.sequence(), walk.hidden_until());
+      run.key = view_.KeyOf(header);
       run.first_lsn = walk.hidden_lsn();
     }
     run.bytes += walk.hidden_bytes();
@@ -175,17 +183,20 @@ void SegmentCheck::NameBadRecords(ByteSpan bytes, const format::FrameHeader& hea
   }
   end_run();
   if (sound_records_ - sound_before < header.record_count) return;
-  AddDamage(position_, header.total_bytes(), "a frame's records do not fill it",
-            header.first_sequence, header.next_sequence());
+  Damage damage =
+      view_.DamageAt(position_, header.total_bytes(), "a frame's records do not fill it",
+                     header.first_sequence, header.next_sequence());
+  damage.key = view_.KeyOf(header);
+  damage_.Add(std::move(damage));
 }
 
 // What a checksum cannot tell: that the frame belongs here, in the order of the stream.
 void SegmentCheck::CheckOrder(const format::FrameHeader& header) {
-  const char* wrong = nullptr;
+  const char* wrong = StrangenessOf(header);
   std::uint64_t first = header.first_sequence;
   std::uint64_t next = header.next_sequence();
-  if (header.stream_id != view_.stream_id()) {
-    wrong = "a frame of another stream";
+  if (wrong != nullptr || view_.shared()) {
+    // What a shared segment's frames follow on lies anywhere before them: that is for links_.
   } else if (header.first_sequence > expected_sequence_) {
     wrong = "records are missing before this frame";
     first = expected_sequence_;
@@ -200,12 +211,23 @@ void SegmentCheck::CheckOrder(const format::FrameHeader& header) {
   AddDamage(position_, header.total_bytes(), wrong, first, next);
 }
 
+// A shared segment has frames of streams, and fillers of its own.
+const char* SegmentCheck::StrangenessOf(const format::FrameHeader& header) const {
+  const bool of_this_row = header.stream_id == view_.stream_id();
+  const bool expects_shared = view_.shared() && !header.filler();
+  if (header.shared() == expects_shared && of_this_row != expects_shared) return nullptr;
+  return "a frame of another stream";
+}
+
+// The footer of a shared segment counts the records of all streams, and since LSNs may fall there
+// from frame to frame of one commit, it has the highest so far.
 void SegmentCheck::CountFrame(const format::FrameHeader& header, std::uint64_t last_lsn) {
   sound_records_ += header.record_count;
   if (footer_.index.empty() ||
       position_ >= footer_.index.back().offset + format::kIndexStrideBytes) {
-    footer_.index.push_back({.sequence = header.first_sequence,
-                             .lsn = header.first_lsn,
+    const std::uint64_t lsn_min = footer_.index.empty() ? 0 : footer_.index.back().lsn;
+    footer_.index.push_back({.sequence = footer_.last_sequence + 1,
+                             .lsn = std::max(lsn_min, header.first_lsn),
                              .time_us = header.time_us,
                              .offset = position_});
   }
@@ -215,12 +237,13 @@ void SegmentCheck::CountFrame(const format::FrameHeader& header, std::uint64_t l
     footer_.first_time_us = header.time_us;
   }
   footer_.record_count += header.record_count;
-  footer_.last_sequence = header.next_sequence() - 1;
-  footer_.last_lsn = last_lsn;
+  footer_.last_sequence += header.record_count;
+  footer_.last_lsn = std::max(footer_.last_lsn, last_lsn);
   footer_.last_time_us = header.time_us;
 }
 
-// Bytes from `from` on are damaged: on to the next sound frame.
+// Bytes from `from` on are damaged: on to the next sound frame. In a shared segment nothing tells
+// which records they held, but links_ does at the end.
 void SegmentCheck::BeginSearch(std::uint64_t from, const Status& cause) {
   frames_are_sound_ = false;
   search_from_ = from;
@@ -232,7 +255,7 @@ void SegmentCheck::BeginSearch(std::uint64_t from, const Status& cause) {
 Status SegmentCheck::Search() {
   format::FrameHeader header;
   const Result<SegmentView::Search> step =
-      view_.SearchFrame(expected_sequence_, &search_position_, &header);
+      view_.SearchFrame(view_.shared() ? 0 : expected_sequence_, &search_position_, &header);
   if (!step.ok()) return step.status();
   if (step.value() == SegmentView::Search::kMore) return Status::Ok();
   const bool found = step.value() == SegmentView::Search::kFound;
@@ -241,7 +264,7 @@ Status SegmentCheck::Search() {
   const std::uint64_t next = found ? header.first_sequence : row.next_sequence;
   if (search_from_ == 0 && !found) file_is_ours_ = false;
   AddDamage(search_from_, position_ - search_from_, search_cause_, expected_sequence_, next);
-  expected_sequence_ = std::max(expected_sequence_, next);
+  if (!view_.shared()) expected_sequence_ = std::max(expected_sequence_, next);
   phase_ = Phase::kFrames;
   return Status::Ok();
 }
@@ -249,7 +272,8 @@ Status SegmentCheck::Search() {
 void SegmentCheck::EndFrames() {
   const format::CatalogSegment& row = view_.row();
   const bool ended = row.state != format::SegmentState::kOpen;
-  if (expected_sequence_ < row.next_sequence) {
+  const bool countable = frames_are_sound_ || !view_.shared();
+  if (countable && expected_sequence_ < row.next_sequence) {
     frames_are_sound_ = false;
     AddDamage(row.end, 0, "the segment ends before its last record", expected_sequence_,
               row.next_sequence);
@@ -379,6 +403,8 @@ const char* SegmentCheck::FooterDifference(const format::SegmentFooter& stored) 
 
 void SegmentCheck::AddDamage(std::uint64_t offset, std::uint64_t bytes, const std::string& what,
                              std::uint64_t first, std::uint64_t next) {
+  // Sequences of a shared segment's row are no stream's.
+  if (view_.shared()) next = first = 0;
   damage_.Add(view_.DamageAt(offset, bytes, what, first, next));
 }
 

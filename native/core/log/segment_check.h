@@ -11,6 +11,7 @@
 #include "hash/sha256.h"
 #include "log/report.h"
 #include "log/segment_view.h"
+#include "log/shared_check.h"
 
 namespace seglog::log {
 
@@ -28,7 +29,8 @@ SegmentOrigin OriginOf(const State& state, const Stream& stream, const Segment* 
 // One thread at a time.
 class SegmentCheck final {
  public:
-  SegmentCheck(SegmentView view, const SegmentOrigin& origin);
+  // Sound frames of a shared segment go to `links` too, where that is not null.
+  SegmentCheck(SegmentView view, const SegmentOrigin& origin, SharedCheck* links = nullptr);
 
   // Checks a piece of about kPieceBytes; a frame that is larger is one piece. A Status is an error
   // of the system; damage is collected.
@@ -59,6 +61,7 @@ class SegmentCheck final {
   void CheckOneFrame(ByteSpan bytes, const format::FrameHeader& header);
   void NameBadRecords(ByteSpan bytes, const format::FrameHeader& header);
   void CheckOrder(const format::FrameHeader& header);
+  const char* StrangenessOf(const format::FrameHeader& header) const;
   void CountFrame(const format::FrameHeader& header, std::uint64_t last_lsn);
   void BeginSearch(std::uint64_t from, const Status& cause);
   Status Search();
@@ -75,11 +78,12 @@ class SegmentCheck final {
 
   const SegmentView view_;
   const SegmentOrigin origin_;
+  SharedCheck* const links_;
   Phase phase_ = Phase::kHeader;
   std::uint64_t position_ = 0;  // checked up to here
   DamageList damage_;
   std::uint64_t sound_records_ = 0;
-  std::uint64_t expected_sequence_;  // of the next frame
+  std::uint64_t expected_sequence_;  // of the next frame, or record of a shared segment
   bool frames_are_sound_ = true;     // and the header page: what is made of them can be compared
   format::SegmentFooter footer_;     // what the frames so far amount to
   hash::Sha256 content_;             // unless the segment is open

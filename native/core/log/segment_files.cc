@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "log/segment_files.h"
 
-#include "format/key_name.h"
-
 namespace seglog::log {
 namespace {
 
@@ -10,11 +8,12 @@ std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rf
 
 }  // namespace
 
-Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& key, const std::string& path,
+Result<SegmentFiles::FileRef> SegmentFiles::Create(const std::string& path,
                                                    const std::string& recycled) {
-  const std::string directory = format::StreamDirectory(key);
-  // Each new name is synced in the directory above it, from the top down.
-  std::string parent = "streams";
+  const std::string directory = DirectoryOf(path);
+  // Each new name is synced in the directory above it, from the top down. The first was made with
+  // the log.
+  std::string parent = directory.substr(0, directory.find('/'));
   for (std::size_t slash = directory.find('/'); slash != std::string::npos;) {
     slash = directory.find('/', slash + 1);
     const std::string child = directory.substr(0, slash);

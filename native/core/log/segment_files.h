@@ -32,8 +32,7 @@ class SegmentFiles final {
   // Makes the file and its directories, all names durable when it returns, but nothing in the file.
   // A file of that name can only be left over from destaging that was cut short: it is removed
   // first. `recycled`: a free file that is to become this one, "" for none.
-  Result<FileRef> Create(const std::string& key, const std::string& path,
-                         const std::string& recycled);
+  Result<FileRef> Create(const std::string& path, const std::string& recycled);
   // Takes a dropped segment's file away; fine if there is none.
   Status Remove(const std::string& path);
   // Keeps it under the name `pooled` instead; false if there is none.

@@ -7,7 +7,6 @@
 namespace seglog::log {
 namespace {
 
-constexpr std::uint64_t kWindowBytesMin = 64 * 1024;
 // The next sound frame behind damage is looked for in pieces of this.
 constexpr std::uint64_t kSearchBytes = 1u << 20;
 
@@ -32,6 +31,13 @@ SegmentView::SegmentView(State* state, const Stream& stream, std::shared_ptr<Seg
 bool SegmentView::WasDropped() const {
   const std::lock_guard lock(state_->mutex);
   return segment_->dropped;
+}
+
+std::string SegmentView::KeyOf(const format::FrameHeader& header) const {
+  if (!shared()) return key_;
+  const std::lock_guard lock(state_->mutex);
+  const Stream* stream = state_->table.FindId(header.stream_id);
+  return stream == nullptr ? "" : stream->key;
 }
 
 std::uint64_t SegmentView::FirstInMemory() const {
@@ -70,7 +76,7 @@ Status SegmentView::Fetch(std::uint64_t offset, std::uint64_t bytes, SegmentWind
 
 Status SegmentView::FetchFrame(std::uint64_t offset, std::uint64_t at_least,
                                SegmentWindow* window) const {
-  SEGLOG_RETURN_IF_ERROR(Fetch(offset, std::max(at_least, kWindowBytesMin), window));
+  SEGLOG_RETURN_IF_ERROR(Fetch(offset, at_least, window));
   if (window->bytes.size() < format::kFrameHeaderBytes) return TooShort();
   const Result<format::FrameHeader> header = format::DecodeFrameHeader(window->bytes);
   if (!header.ok()) return header.status();
@@ -100,7 +106,7 @@ Result<SegmentView::Search> SegmentView::SearchFrame(std::uint64_t sequence, std
     const ByteSpan rest = window.bytes.subspan(static_cast<std::size_t>(*offset - window.offset));
     if (!BeginsLikeFrame(rest) || !format::DecodeFrameHeader(rest).ok()) continue;
     SegmentWindow whole;
-    const Status whole_fetched = FetchFrame(*offset, 0, &whole);
+    const Status whole_fetched = FetchFrame(*offset, kWindowBytesMin, &whole);
     if (!whole_fetched.ok()) {
       if (whole_fetched.code() == Code::kCorrupt) continue;
       return whole_fetched;
@@ -111,6 +117,15 @@ Result<SegmentView::Search> SegmentView::SearchFrame(std::uint64_t sequence, std
     return Search::kFound;
   }
   return Search::kMore;
+}
+
+Result<bool> SegmentView::FindFrame(std::uint64_t sequence, std::uint64_t* offset,
+                                    format::FrameHeader* header) const {
+  while (true) {
+    const Result<Search> step = SearchFrame(sequence, offset, header);
+    if (!step.ok()) return step.status();
+    if (step.value() != Search::kMore) return step.value() == Search::kFound;
+  }
 }
 
 Damage SegmentView::DamageAt(std::uint64_t offset, std::uint64_t bytes, const std::string& what,

@@ -27,13 +27,19 @@ struct SegmentWindow {
 // One thread at a time. Borrows the state, and takes its mutex where it looks at what is pending.
 class SegmentView final {
  public:
+  static constexpr std::uint64_t kWindowBytesMin = 64 * 1024;  // for walks from frame to frame
+
   SegmentView() = default;
-  // With the state's mutex held.
+  // `stream`: whose row of segments it is in. With the state's mutex held.
   SegmentView(State* state, const Stream& stream, std::shared_ptr<Segment> segment);
 
   const format::CatalogSegment& row() const { return row_; }
   std::uint64_t stream_id() const { return stream_id_; }
+  // "" of a shared segment.
   const std::string& key() const { return key_; }
+  bool shared() const { return stream_id_ == format::kSharedStreamId; }
+  // Of the stream that a frame in it names; "" where there is none.
+  std::string KeyOf(const format::FrameHeader& header) const;
   const std::string& path() const { return path_; }
   bool WasDropped() const;
   // Bytes from here on are in memory; those below are durable in the file.
@@ -52,6 +58,9 @@ class SegmentView final {
   // system is a Status: a missing or short file is passed over up to what memory holds.
   Result<Search> SearchFrame(std::uint64_t sequence, std::uint64_t* offset,
                              format::FrameHeader* header) const;
+  // The same to the segment's end, in one go; false where there is none.
+  Result<bool> FindFrame(std::uint64_t sequence, std::uint64_t* offset,
+                         format::FrameHeader* header) const;
 
   // Without sequences where `next` is not above `first`, the first one that may be concerned.
   Damage DamageAt(std::uint64_t offset, std::uint64_t bytes, const std::string& what,

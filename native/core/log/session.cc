@@ -5,14 +5,10 @@
 #include <algorithm>
 
 #include "format/key_name.h"
+#include "log/pending_repeat.h"
 #include "log/recovery.h"
 
 namespace seglog::log {
-namespace {
-
-constexpr std::uint64_t kItemOverhead = 40;
-
-}  // namespace
 
 Status Recovery::BeginSession() {
   const Options& options = state_->options;
@@ -20,14 +16,16 @@ Status Recovery::BeginSession() {
   const format::JournalIdentity identity{.log_uuid = state_->log_uuid,
                                          .generation = state_->session,
                                          .salt = state_->environment.random->Next()};
-  const std::uint64_t needed = SessionBytes() + format::kJournalBlocksOffset + kPageBytes;
-  const std::uint64_t bytes =
-      AlignUp<std::uint64_t>(std::max(options.journal_first_bytes, needed), kPageBytes);
+  const std::uint64_t bytes = std::max(options.journal_first_bytes, JournalBytesForPending(state_));
   Result<std::unique_ptr<JournalFile>> prepared =
       JournalFile::Prepare(fs_, options.direct, identity, bytes, nullptr);
   if (!prepared.ok()) return prepared.status();
   state_->journal = std::move(prepared).value();
-  SEGLOG_RETURN_IF_ERROR(WriteSessionBlocks(state_->journal.get()));
+  // The mark is what blocks knew before: that the rest counts as durable is only true once both
+  // snapshots say so. What this snapshot alone knows is left out, since the other one, from before
+  // a crash between the two, may have to open the log yet.
+  SEGLOG_RETURN_IF_ERROR(
+      RepeatPending({.mark = scan_.highest_block_mark}, state_->journal.get(), state_));
   SEGLOG_RETURN_IF_ERROR(WriteSnapshots());
   SEGLOG_RETURN_IF_ERROR(FreeOldJournals());
   DescribeChanges();
@@ -49,66 +47,6 @@ void Recovery::DescribeChanges() {
                       std::to_string(scan_.all_files.size() - state_->free_journals.size()) +
                       " of them removed");
   }
-}
-
-// At most so many bytes of blocks repeat what is pending.
-std::uint64_t Recovery::SessionBytes() const {
-  std::uint64_t bytes = 0;
-  for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
-    for (const auto& segment : state_->table.at(handle).segments) {
-      const std::uint64_t pending = segment->pending.size();
-      if (pending > 0) bytes += pending + kItemOverhead * (1 + pending / SessionPieceBytes());
-    }
-  }
-  // Each block but the last is more than half full.
-  const std::uint64_t blocks = 2 * bytes / state_->options.commit_bytes_max + 1;
-  return bytes == 0 ? 0 : bytes + blocks * 2 * kPageBytes;
-}
-
-std::uint64_t Recovery::SessionPieceBytes() const { return state_->options.commit_bytes_max / 2; }
-
-Status Recovery::WriteSessionBlocks(JournalFile* journal) {
-  format::CommitBlockBuilder builder;
-  builder.Begin(state_->next_lsn);
-  for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
-    Stream& stream = state_->table.at(handle);
-    for (const auto& segment : stream.segments) {
-      const PendingBytes& pending = segment->pending;
-      if (pending.size() == 0) continue;
-      segment->oldest_generation = journal->generation();
-      for (std::uint64_t from = pending.begin(); from < pending.end();) {
-        const std::uint64_t to = std::min(pending.end(), from + SessionPieceBytes());
-        if (builder.item_count() > 0 &&
-            builder.block_bytes() + (to - from) > state_->options.commit_bytes_max) {
-          SEGLOG_RETURN_IF_ERROR(WriteSessionBlock(journal, &builder));
-        }
-        builder.Add(format::BytesItem{.stream_id = stream.id,
-                                      .segment_id = segment->row.id,
-                                      .segment_offset = from,
-                                      .bytes = pending.Range(from, to)});
-        from = to;
-      }
-    }
-  }
-  if (builder.item_count() == 0) return Status::Ok();
-  SEGLOG_RETURN_IF_ERROR(WriteSessionBlock(journal, &builder));
-  return journal->Sync();
-}
-
-Status Recovery::WriteSessionBlock(JournalFile* journal, format::CommitBlockBuilder* builder) {
-  const std::uint64_t commit = ++state_->issued_commit;
-  // The mark is what blocks knew before: that the rest counts as durable is only true once both
-  // snapshots say so. What this snapshot alone knows is left out, since the other one, from before
-  // a crash between the two, may have to open the log yet.
-  const format::CommitHeader header{.commit = commit,
-                                    .mark = scan_.highest_block_mark,
-                                    .lsn_limit = state_->next_lsn,
-                                    .time_us = state_->last_time_us};
-  const std::uint64_t offset = journal->Issue(commit, builder->block_bytes());
-  builder->Finish(header, journal->identity(), offset);
-  Status written = journal->Write(offset, builder->buffer(), io::WriteMode::kUnsynced);
-  builder->Begin(state_->next_lsn);
-  return written;
 }
 
 Status Recovery::WriteSnapshots() {

@@ -21,7 +21,7 @@ format::Catalog State::Capture() {
 
 std::uint64_t State::OldestNeededGeneration() {
   std::uint64_t oldest = journal->generation();
-  for (StreamHandle handle = 0; handle < table.size(); ++handle) {
+  for (const StreamHandle handle : table.with_segments()) {
     for (const auto& segment : table.at(handle).segments) {
       if (segment->oldest_generation != 0) oldest = std::min(oldest, segment->oldest_generation);
     }

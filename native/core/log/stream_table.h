@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,6 +32,7 @@ struct Segment {
   // The journal file with the oldest block that pending bytes need; 0 while nothing is pending.
   std::uint64_t oldest_generation = 0;
   std::uint32_t times_carried = 0;
+  std::uint32_t holders = 0;  // of a shared segment: streams whose oldest shared frame is in it
   bool dropped = false;       // no stream has it any more; its file will go
   bool seal_ordered = false;  // its footer is durable, the commit that says so is not
   bool seal_refused = false;  // its file fails its checks: left as it is, readers report it
@@ -44,7 +46,7 @@ struct Segment {
   }
 };
 
-// Where the segment's file lies, from the log's directory.
+// Where the segment's file lies, from the log's directory. The key of shared segments is "".
 std::string SegmentPath(const std::string& key, const format::CatalogSegment& row);
 
 struct Stream {
@@ -60,29 +62,50 @@ struct Stream {
   bool hides_synced = false;           // a record that waits for its sync lies at visible_next
   bool touched = false;                // changed by a commit that is not durable yet
   bool queued_for_destage = false;
+  format::CatalogShared shared;  // what comes before the first of its own segments
   // By first sequence; the last one is open. Shared with whoever works on a segment when it is
   // dropped.
   std::vector<std::shared_ptr<Segment>> segments;
 
   bool born() const { return id != 0; }
   Segment* open_segment() { return segments.empty() ? nullptr : segments.back().get(); }
+  // Where records in shared segments end and those in its own begin.
+  std::uint64_t shared_next_sequence() const {
+    return segments.empty() ? next_sequence : segments.front()->row.first_sequence;
+  }
   Segment* FindSegment(std::uint64_t segment_id);
   // The id of the segment before this one, 0 if there is none.
   std::uint64_t IdBefore(const Segment& segment) const;
 };
 
+// Not a stream that anybody named, but the row of segments that streams share. Its sequences count
+// the records of all of them.
+inline constexpr StreamHandle kSharedHandle = 0;
+
 // Guarded by the log's state mutex.
 class StreamTable final {
  public:
+  StreamTable();
+
   // Finds or adds; an added stream is not born.
   StreamHandle HandleOf(std::string_view key);
+  // Finds only.
+  std::optional<StreamHandle> Find(std::string_view key) const;
   Stream& at(StreamHandle handle) {
     SEGLOG_ASSERT(handle < streams_.size());
     return *streams_[handle];
   }
   std::size_t size() const { return streams_.size(); }
-  std::uint64_t born_count() const { return by_id_.size(); }
+  std::uint64_t born_count() const { return by_id_.size() - 1; }
+  Stream& shared() { return *streams_[kSharedHandle]; }
+  // Those that have segments of their own, the row of shared ones included. None ever loses its
+  // last.
+  const std::vector<StreamHandle>& with_segments() const { return with_segments_; }
   Stream* FindId(std::uint64_t stream_id);
+  // Whose row of segments the frame's segment is in.
+  Stream* OwnerOf(const format::FrameItem& item) {
+    return item.shared() ? &shared() : FindId(item.stream_id);
+  }
   // Of a stream that exists.
   StreamHandle HandleOfId(std::uint64_t stream_id) const {
     const auto found = by_id_.find(stream_id);
@@ -109,12 +132,17 @@ class StreamTable final {
   void Store(format::Catalog* catalog) const;
 
  private:
+  Status ApplyShared(const format::FrameItem& item, std::uint64_t time_us, std::uint64_t last_lsn);
+  // The frame lies at the end of its stream's open segment.
+  Status CheckPlace(const format::FrameItem& item, Segment* segment) const;
+  void ReleaseShared(Stream* stream);
   void DropTruncated(Stream* stream, std::uint64_t commit);
 
   std::vector<format::CatalogDropped> dropped_;
   std::vector<std::unique_ptr<Stream>> streams_;
-  std::unordered_map<std::string, StreamHandle> by_key_;
+  std::unordered_map<std::string_view, StreamHandle> by_key_;  // views of the streams' own
   std::unordered_map<std::uint64_t, StreamHandle> by_id_;
+  std::vector<StreamHandle> with_segments_;
 };
 
 }  // namespace seglog::log

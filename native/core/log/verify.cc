@@ -8,8 +8,11 @@ namespace seglog::log {
 Verification::Verification(State* state)
     : state_(state),
       catalogs_{CatalogCheck(state->environment.fs, kCatalogPath),
-                CatalogCheck(state->environment.fs, kCatalogCopyPath)} {
+                CatalogCheck(state->environment.fs, kCatalogCopyPath)},
+      links_(state) {
   const std::lock_guard lock(state_->mutex);
+  links_.Begin();
+  static_assert(kSharedHandle == 0);
   for (StreamHandle handle = 0; handle < state_->table.size(); ++handle) {
     for (const auto& segment : state_->table.at(handle).segments) {
       const std::uint64_t bytes = SegmentCheck::StoredBytes(segment->row);
@@ -35,7 +38,12 @@ Status Verification::Step() {
     return Status::Ok();
   }
   if (!check_) {
-    BeginSegment();
+    const bool more_shared = next_ < targets_.size() && targets_[next_].stream == kSharedHandle;
+    if (more_shared || links_.ended()) {
+      BeginSegment();
+    } else {
+      links_.End(&report_.damage);
+    }
     return Status::Ok();
   }
   const Status stepped = check_->Step();
@@ -93,7 +101,8 @@ void Verification::BeginSegment() {
   // row.
   if (before != nullptr && before->dropped) before = nullptr;
   const Stream& stream = state_->table.at(target.stream);
-  check_.emplace(SegmentView(state_, stream, target.segment), OriginOf(*state_, stream, before));
+  check_.emplace(SegmentView(state_, stream, target.segment), OriginOf(*state_, stream, before),
+                 &links_);
   bytes_total_ += SegmentCheck::StoredBytes(target.segment->row) - target.bytes;
 }
 

@@ -15,6 +15,7 @@
 #include "log/catalog_check.h"
 #include "log/log.h"
 #include "log/segment_check.h"
+#include "log/shared_check.h"
 #include "log/state.h"
 
 namespace seglog::log {
@@ -26,7 +27,9 @@ class Verification final {
 
   // Checks a piece of about 1 MiB, or one frame where that is larger.
   Status Step();
-  bool done() const { return catalogs_.back().done() && next_ == targets_.size() && !check_; }
+  bool done() const {
+    return catalogs_.back().done() && next_ == targets_.size() && !check_ && links_.ended();
+  }
   VerifyProgress progress() const;
   VerifyReport TakeReport() { return std::move(report_); }
 
@@ -45,7 +48,8 @@ class Verification final {
 
   State* const state_;
   std::array<CatalogCheck, 2> catalogs_;
-  std::vector<Target> targets_;
+  SharedCheck links_;
+  std::vector<Target> targets_;        // the shared segments first
   std::size_t next_ = 0;               // target that was not begun
   std::optional<SegmentCheck> check_;  // of the one before it
   std::uint64_t bytes_done_ = 0;       // of targets that were ended

@@ -36,7 +36,7 @@ std::optional<Violation> CheckFooter(const std::string& path, const format::Cata
 
 std::optional<Violation> CheckSealed(log::Engine* engine) {
   log::State& state = engine->state();
-  for (log::StreamHandle handle = 0; handle < state.table.size(); ++handle) {
+  for (const log::StreamHandle handle : state.table.with_segments()) {
     const log::Stream& stream = state.table.at(handle);
     for (const auto& segment : stream.segments) {
       const format::CatalogSegment& row = segment->row;

@@ -8,6 +8,7 @@ namespace {
 log::Options TinyOptions() {
   log::Options options;
   options.segment_bytes = 12 * 1024;
+  options.shared_stream_bytes_max = 0;
   options.journal_first_bytes = 32 * 1024;
   options.journal_file_bytes = 32 * 1024;
   options.journal_live_bytes_max = 96 * 1024;
@@ -56,6 +57,19 @@ std::vector<Workload> MakeWorkloads() {
   quiet.payload_bytes_max = 60;
   quiet.percent_none = 20;
   quiet.options.journal_live_bytes_max = 64 * 1024;
+  Workload& tiny = add("tiny-streams");
+  tiny.keys = 20;
+  tiny.requests = 80;
+  tiny.percent_large = 0;
+  tiny.percent_seal = 5;
+  tiny.percent_none = 20;
+  tiny.options.shared_stream_bytes_max = 64 * 1024;
+  Workload& growing = add("streams-that-outgrow-shared-segments");
+  growing.keys = 6;
+  growing.requests = 80;
+  growing.percent_seal = 10;
+  growing.percent_os = 20;
+  growing.options.shared_stream_bytes_max = 800;
   Workload& large = add("records-larger-than-a-journal-file");
   large.requests = 25;
   large.percent_large = 35;

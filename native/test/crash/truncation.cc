@@ -13,8 +13,11 @@ constexpr std::array<const char*, 2> kKeys{"alpha", "beta"};
 constexpr int kOperations = 40;
 constexpr log::Token kOwnTokens = 1'000'000;  // apart from those that the harness gives
 
-log::Options TruncationOptions() {
+// Streams have segments of their own, share them for good, or begin in shared ones.
+log::Options TruncationOptions(std::uint64_t seed) {
+  constexpr std::array<std::uint64_t, 3> kSharedStreamBytesMax{0, 1u << 20, 4000};
   log::Options options = test::BusyOptions();
+  options.shared_stream_bytes_max = kSharedStreamBytesMax[seed % kSharedStreamBytesMax.size()];
   options.segment_bytes = 12 * 1024;
   options.destage_bytes = 4 * 1024;
   options.carry_bytes_max = 4 * 1024;
@@ -38,13 +41,15 @@ struct Expected {
 
 // Runs until it has done its operations or the power is cut.
 struct TruncationPhase::Program {
+  log::Options options;
   std::array<Expected, kKeys.size()> streams;
   std::uint64_t truncations = 0;
   std::uint64_t recycled = 0;
   std::shared_ptr<test::SimulatedRandom> random;  // made anew for each Continue
 
   void Run(test::SimulatedDisk* disk, std::uint64_t seed) {
-    test::EngineHarness log(disk, TruncationOptions());
+    options = TruncationOptions(seed);
+    test::EngineHarness log(disk, options);
     if (!log.Open().ok()) return;
     Continue(disk, &log, seed, kOperations, true);
     recycled = log.engine().GetStats().segments_recycled;
@@ -192,7 +197,7 @@ std::optional<Failure> TruncationPhase::CheckImage(const test::DiskImage& image,
   const auto disk = test::SimulatedDisk::FromImage(image, options);
   Program later = program;
   {
-    test::EngineHarness log(disk.get(), TruncationOptions());
+    test::EngineHarness log(disk.get(), program.options);
     ++totals_->recoveries;
     if (const Status opened = log.Open(); !opened.ok()) {
       return Fail(Invariant::kNoFalseAlarm, opened.ToString(), where);
@@ -207,7 +212,7 @@ std::optional<Failure> TruncationPhase::CheckImage(const test::DiskImage& image,
     if (auto violation = CheckVerifies(&log.engine()))
       return Failure{*violation, where + ", later"};
   }
-  test::EngineHarness again(disk.get(), TruncationOptions());
+  test::EngineHarness again(disk.get(), program.options);
   ++totals_->recoveries;
   if (const Status opened = again.Open(); !opened.ok()) {
     return Fail(Invariant::kNoFalseAlarm, "later: " + opened.ToString(), where);

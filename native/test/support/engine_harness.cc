@@ -18,6 +18,7 @@ constexpr int kIdleMax = 1'000;
 log::Options QuietOptions() {
   log::Options options;
   options.segment_bytes = 1u << 20;
+  options.shared_stream_bytes_max = 0;
   options.journal_first_bytes = 256 * 1024;
   options.journal_file_bytes = 256 * 1024;
   options.journal_live_bytes_max = 8u << 20;
