@@ -9,17 +9,22 @@ namespace {
 
 // After a burst nothing else is committed: each seal must lead to the next.
 TEST(SealingTest, AnIdleLogSealsAllSegmentsThatEnded) {
-  for (const std::uint64_t shared_bytes_max : {std::uint64_t{0}, std::uint64_t{64 * 1024}}) {
+  for (const std::uint64_t shared_bytes_max : {0u, 64u * 1024}) {
     test::SimulatedDisk disk;
-    Options options = test::BusyOptions();
+    // A journal so large that no checkpoint makes the orders' commits durable.
+    Options options = test::QuietOptions();
+    options.segment_bytes = 16 * 1024;
+    options.frame_bytes_max = 2 * 1024;
+    options.destage_bytes = 8 * 1024;
     options.shared_stream_bytes_max = shared_bytes_max;
     test::EngineHarness log(&disk, options);
     ASSERT_TRUE(log.Open().ok());
-    std::vector<Token> burst;
-    for (std::size_t i = 0; i < 300; ++i) {
-      burst.push_back(log.SubmitBatch({{"key " + std::to_string(i % 5), std::string(1000, 'x')}}));
-    }
-    for (const Token token : burst) ASSERT_TRUE(log.Await(token).status.ok());
+    // One commit that ends several segments.
+    std::vector<test::KeyedData> burst;
+    for (std::size_t i = 0; i < 100; ++i) burst.push_back({"key", std::string(1000, 'x')});
+    ASSERT_TRUE(log.Await(log.SubmitBatch(burst)).status.ok());
+    // The destager does all it can before the committer takes its order, as a thread may.
+    while (log.StepDestager() == StepOutcome::kProgress) continue;
     log.Settle();
     std::size_t ended = 0;
     for (const StreamHandle handle : log.state().table.with_segments()) {
@@ -28,7 +33,7 @@ TEST(SealingTest, AnIdleLogSealsAllSegmentsThatEnded) {
         EXPECT_TRUE(segment->open() || segment->row.state == format::SegmentState::kSealed);
       }
     }
-    EXPECT_GE(ended, 3u);
+    EXPECT_GE(ended, 2u);
   }
 }
 
