@@ -5,7 +5,14 @@
 import { checkInteger } from './check.js';
 import { CLOSED, closedError, type Failure, SeglogError, toError } from './errors.js';
 import { keyBytes } from './key.js';
-import type { Deliver, NativeAddon, NativeLog, NativeReadResult, NativeRecovery } from './native.js';
+import type {
+  Deliver,
+  NativeAddon,
+  NativeLog,
+  NativeReadResult,
+  NativeRecovery,
+  NativeVerifyResult,
+} from './native.js';
 import { type Durability, nativeOptionValues, type ResolvedOptions } from './options.js';
 import type { Damage } from './report.js';
 import { StreamRef } from './stream-ref.js';
@@ -34,6 +41,8 @@ export interface NativeRead {
   readonly fromLsn: number;
   readonly bytesMax: number;
   readonly accepted: boolean;
+  /** The result says where its first record lies. */
+  readonly locate?: boolean;
 }
 
 /** Keys whose streams are remembered; more are looked up again. */
@@ -50,6 +59,7 @@ export class Engine {
   readonly #log: NativeLog;
   readonly #waiters = new Map<number, Waiter>();
   readonly #reads = new Map<number, (result: NativeReadResult | undefined) => void>();
+  readonly #verifications = new Map<number, (result: NativeVerifyResult | undefined) => void>();
   readonly #refs = new Map<string, StreamRef>();
   #queue: Submission[] = [];
   #queueStart = 0;
@@ -71,8 +81,8 @@ export class Engine {
     this.options = options;
     this.#native = native;
     const openToken = this.#nextToken++;
-    const deliver: Deliver = (completions, failures, reads) => {
-      if (!this.#waiters.has(openToken)) return this.#deliver(completions, failures, reads);
+    const deliver: Deliver = (completions, failures, reads, verifications) => {
+      if (!this.#waiters.has(openToken)) return this.#deliver(completions, failures, reads, verifications);
       this.#waiters.delete(openToken);
       if (failures.length === 0) this.#state = 'open';
       opened(failures[0]?.failure);
@@ -191,10 +201,23 @@ export class Engine {
     return new Promise((resolve) => {
       const token = this.#nextToken++;
       const skip = this.options.onCorruption === 'skip';
-      const { stream, fromSeq, toSeq, fromLsn, bytesMax, accepted } = read;
-      this.#native.read(this.log(true), stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, skip, token);
+      const { stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, locate = false } = read;
+      this.#native.read(this.log(true), stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, skip, locate, token);
       this.#reads.set(token, resolve);
     });
+  }
+
+  /**
+   * `heard` is called with progress, where that is wanted, and at last with a result that is done, or with undefined
+   * where the log was closed before. It must not throw. Returns what ends the verification early.
+   */
+  verify(withProgress: boolean, heard: (result: NativeVerifyResult | undefined) => void): () => void {
+    const token = this.#nextToken++;
+    this.#native.verify(this.log(), withProgress, token);
+    this.#verifications.set(token, heard);
+    return () => {
+      if (this.#verifications.has(token)) this.#native.cancelVerify(this.#log, token);
+    };
   }
 
   noteDamage(damage: Damage): void {
@@ -236,8 +259,10 @@ export class Engine {
     this.#native.release(this.#log);
     for (const waiter of this.#waiters.values()) waiter.fail(CLOSED);
     for (const resolve of this.#reads.values()) resolve(undefined);
+    for (const heard of this.#verifications.values()) heard(undefined);
     this.#waiters.clear();
     this.#reads.clear();
+    this.#verifications.clear();
   }
 
   get #queueLength(): number {
@@ -287,7 +312,7 @@ export class Engine {
     }
   }
 
-  readonly #deliver: Deliver = (completions, failures, reads) => {
+  readonly #deliver: Deliver = (completions, failures, reads, verifications) => {
     for (const { token, failure } of failures) {
       const waiter = this.#waiters.get(token);
       this.#waiters.delete(token);
@@ -309,6 +334,11 @@ export class Engine {
       const resolve = this.#reads.get(result.token);
       this.#reads.delete(result.token);
       resolve?.(result);
+    }
+    for (const result of verifications) {
+      const heard = this.#verifications.get(result.token);
+      if (result.done) this.#verifications.delete(result.token);
+      heard?.(result);
     }
   };
 }

@@ -6,7 +6,7 @@ export { openLog } from './open.js';
 export type { CreateMode, Durability, OpenOptions, ResolvedOptions } from './options.js';
 export type { Preset } from './presets.js';
 export type { LsnReader, RecordBatchReader, RecordReader } from './reader.js';
-export type { LogRecord, RecordBatch, RecordKind } from './record.js';
+export type { LogRecord, RecordBatch, RecordKind, RecordLocation } from './record.js';
 export type {
   ClockReport,
   Damage,
@@ -31,3 +31,4 @@ export type {
   StreamInfo,
   WaitOptions,
 } from './types.js';
+export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify.js';

@@ -21,6 +21,7 @@ import type {
   StreamInfo,
   WaitOptions,
 } from './types.js';
+import { type VerifyOptions, type VerifyReport, verify } from './verify.js';
 
 /**
  * An open log. Made by `openLog`. Close it: `close()` flushes, and while a log is open its memory is not given back.
@@ -167,6 +168,24 @@ export class Log implements AsyncDisposable {
   /** As `stream.seal`, for the stream `key`. */
   async seal(key: string | Uint8Array, options?: WaitOptions): Promise<void> {
     await this.stream(key).seal(options);
+  }
+
+  /**
+   * Checks everything that is stored, while the log is in use: both files of the catalogue, and of each segment that
+   * the log has at the call the header, every checksum, and that sequences follow without a gap; of sealed segments
+   * also the footer, the SHA-256 of the content and the chain from segment to segment. What is not in a segment file
+   * yet is checked in memory; the journal was checked by opening. Reads about 1 MiB at a time, between other reads.
+   *
+   * Resolves with what was checked and what is damaged: damage is never an error here, and with `onCorruption: 'skip'`
+   * it is not added to `log.damage`. Aborting ends it. Rejects with IO_ERROR where the operating system cannot read,
+   * CLOSED, and the reason of the signal; misuse with TypeError.
+   *
+   * @example
+   * const { records, damage } = await log.verify({ onProgress: ({ bytesDone }) => console.log(bytesDone) });
+   * for (const { file, offset, what, firstSeq, lastSeq } of damage) console.error(file, offset, what, firstSeq, lastSeq);
+   */
+  verify(options?: VerifyOptions): Promise<VerifyReport> {
+    return verify(this.#engine, options);
   }
 
   /** Counters and state, as they are now. Throws CLOSED. */

@@ -100,6 +100,17 @@ export interface NativeStreamInfo {
   readonly createdUs: number;
 }
 
+/** Where the first record of a read lies; `framePosition` is in the slab. */
+export interface NativePlace {
+  readonly file: string;
+  readonly segmentId: string;
+  readonly frameOffset: number;
+  readonly recordOffset: number;
+  readonly framePosition: number;
+  readonly frameBytes: number;
+  readonly inFile: boolean;
+}
+
 export interface NativeReadResult {
   readonly token: number;
   readonly failure: Failure | undefined;
@@ -109,6 +120,28 @@ export interface NativeReadResult {
   readonly nextSeq: number;
   readonly atEnd: boolean;
   readonly damage: readonly NativeDamage[];
+  readonly place: NativePlace | undefined;
+}
+
+export interface NativeVerifyReport {
+  readonly segments: number;
+  readonly sealedSegments: number;
+  readonly bytes: number;
+  readonly records: number;
+  readonly damage: readonly NativeDamage[];
+  readonly damageOmitted: number;
+}
+
+/** Progress, or, with `done`, the answer. */
+export interface NativeVerifyResult {
+  readonly token: number;
+  readonly done: boolean;
+  readonly failure: Failure | undefined;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  readonly segmentsDone: number;
+  readonly segmentsTotal: number;
+  readonly report?: NativeVerifyReport;
 }
 
 /** `completions` is [token, ok, first LSN, count, sequence…]…; `failures` has those that are not ok. */
@@ -116,6 +149,7 @@ export type Deliver = (
   completions: Float64Array,
   failures: readonly { readonly token: number; readonly failure: Failure }[],
   reads: readonly NativeReadResult[],
+  verifications: readonly NativeVerifyResult[],
 ) => void;
 
 export interface NativeAddon {
@@ -176,8 +210,11 @@ export interface NativeAddon {
     bytesMax: number,
     accepted: boolean,
     skipCorruption: boolean,
+    locate: boolean,
     token: number,
   ): void;
+  verify(log: NativeLog, withProgress: boolean, token: number): void;
+  cancelVerify(log: NativeLog, token: number): void;
 }
 
 let loaded: NativeAddon | undefined;

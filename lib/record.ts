@@ -4,7 +4,7 @@
 import { formatRef } from './append.js';
 import { decodeHeaders, type Headers } from './headers.js';
 import type { Key } from './key.js';
-import type { NativeReadResult } from './native.js';
+import type { NativePlace, NativeReadResult } from './native.js';
 import type { StreamRef } from './stream-ref.js';
 
 /** What a record is: `data` is what append writes. */
@@ -87,6 +87,21 @@ export class LogRecord {
   }
 }
 
+/** Where a record lies. */
+export interface RecordLocation {
+  /** The segment's file, relative to the log's directory. */
+  readonly file: string;
+  /** The segment's id in hex, never reused. */
+  readonly segmentId: string;
+  /** Where in the file the frame begins that the record is in, and the record itself, in bytes. */
+  readonly frameOffset: number;
+  readonly recordOffset: number;
+  /** The frame, header and body, as it lies or will lie in the file. A copy. */
+  readonly frame: Buffer;
+  /** Whether all of the frame is durable in the file. False: so far in the journal only. */
+  readonly inFile: boolean;
+}
+
 /** A stream that is being read: it has records, so that its id is known. */
 export interface ReadStream {
   readonly ref: StreamRef;
@@ -101,6 +116,7 @@ export class RecordBatch implements Iterable<LogRecord> {
   readonly #stream: ReadStream;
   readonly #slab: Buffer;
   readonly #columns: Float64Array;
+  readonly #place: NativePlace | undefined;
   readonly #kinds: readonly string[];
 
   /** @internal */
@@ -108,9 +124,18 @@ export class RecordBatch implements Iterable<LogRecord> {
     this.#stream = stream;
     this.#slab = result.slab;
     this.#columns = result.columns;
+    this.#place = result.place;
     this.#kinds = kinds;
     this.firstSeq = result.firstSeq;
     this.length = result.columns.length / COLUMNS;
+  }
+
+  /** @internal Where its first record lies, if the read asked for it. */
+  locationOfFirst(): RecordLocation | undefined {
+    if (this.#place === undefined) return undefined;
+    const { framePosition, frameBytes, ...rest } = this.#place;
+    const frame = Buffer.from(Uint8Array.from(this.#slab.subarray(framePosition, framePosition + frameBytes)).buffer);
+    return { ...rest, frame };
   }
 
   get lastSeq(): number {

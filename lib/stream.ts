@@ -7,7 +7,7 @@ import type { Engine } from './engine.js';
 import type { HeadersInput } from './headers.js';
 import type { Key } from './key.js';
 import { BatchReader, batchRequest, type RecordBatchReader, type RecordReader, StreamReader } from './reader.js';
-import type { LogRecord } from './record.js';
+import type { LogRecord, RecordLocation } from './record.js';
 import type { StreamRef } from './stream-ref.js';
 import type {
   AppendOptions,
@@ -85,6 +85,21 @@ export class Stream {
     return batch?.at(0);
   }
 
+  /**
+   * Where the record with that sequence lies: its file, its place in there, and the bytes of the frame around it.
+   * Undefined where there is no such record (yet, or any more). Checked and failing as `read` does; of the frame's
+   * other records nothing is checked.
+   *
+   * @example
+   * const place = await log.stream('orders').locate(7);
+   * if (place?.inFile) console.log(place.file, place.recordOffset);
+   */
+  async locate(seq: number, options?: WaitOptions): Promise<RecordLocation | undefined> {
+    checkInteger(seq, 'seq', 1);
+    const reader = this.#batches({ ...options, from: seq, to: seq, batchBytes: 1 }, true);
+    return (await reader.next()).value?.locationOfFirst();
+  }
+
   /** The records from `first` to `last`, both included, as far as they are there. Fails as `read` does. */
   async getRange(first: number, last: number, options?: WaitOptions): Promise<LogRecord[]> {
     checkInteger(first, 'first', 1);
@@ -135,9 +150,9 @@ export class Stream {
     return { ...rest, key: this.#ref.key };
   }
 
-  #batches(options: ReadOptions | undefined): BatchReader {
+  #batches(options: ReadOptions | undefined, locate = false): BatchReader {
     this.#engine.log();
-    return new BatchReader(this.#engine, this.#ref, batchRequest(options));
+    return new BatchReader(this.#engine, this.#ref, { ...batchRequest(options), locate });
   }
 }
 

@@ -6,7 +6,6 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openLog } from '../lib/index.js';
-import { Stream } from '../lib/stream.js';
 import { runModule } from './support/child.js';
 import { CLI_PATH, jsonLines, onTerminal, runCli } from './support/cli.js';
 import { openTestLog, temporaryDirectory } from './support/directory.js';
@@ -452,14 +451,11 @@ describe('a terminal', () => {
   });
 });
 
-// The core of it is built in parallel.
-const canLocate = 'locate' in Stream.prototype;
-
-describe.skipIf(!canLocate)('hexdump', () => {
+describe('hexdump', () => {
   test('shows where a record lies, and its bytes by field', async () => {
     const { code, stdout } = await runCli(['hexdump', await makeLog(), 'orders/eu', '1']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^File {5}streams\/\S+\.seg/m);
+    expect(stdout).toMatch(/^File {5}shared\/\S+\.seg/m);
     expect(stdout).toMatch(/^ +4096 +4 {2}magic +53474652 +SGFR$/m);
     expect(stdout).toMatch(/^ +4100 +4 {2}checksum .*0x[0-9a-f]{8}, right$/m);
     expect(stdout).toMatch(/^ +4160 +4 {2}checksum .*0x[0-9a-f]{8}, right$/m);

@@ -2,7 +2,7 @@
 // seglog hexdump: where a record lies, and its bytes by field.
 
 import type { Command } from 'commander';
-import type { Log, Stream } from '../index.js';
+import type { Log, RecordLocation } from '../index.js';
 import { integerFrom, parseKey, withDirectory, withJson, withKeyHex } from './arguments.js';
 import { CliError } from './failure.js';
 import { type Field, FRAME_HEADER_BYTES, frameFields, type PlacedFrame, recordFields } from './frame-fields.js';
@@ -13,16 +13,6 @@ import { findStream } from './streams.js';
 import { type Column, tableLines } from './table.js';
 import { cutText, escapeText, showKey } from './text.js';
 import { countOf } from './units.js';
-
-/** What a stream's `locate` resolves with. */
-interface RecordLocation {
-  readonly file: string;
-  readonly segmentId: string;
-  readonly frameOffset: number;
-  readonly recordOffset: number;
-  readonly frame: Buffer;
-  readonly inFile: boolean;
-}
 
 interface HexdumpOptions {
   readonly all: boolean;
@@ -75,16 +65,11 @@ async function hexdump(
 
 async function locate(log: Log, key: string | Buffer, seq: number): Promise<RecordLocation> {
   const { firstSeq, nextSeq } = findStream(log, key);
-  const stream: Stream = log.stream(key);
-  if (!canLocate(stream)) throw new CliError('UNSUPPORTED', 'this build cannot locate records');
+  const stream = log.stream(key);
   const location = await stream.locate(seq);
   if (location !== undefined) return location;
   const there = firstSeq === nextSeq ? 'has no records' : `has the sequences ${firstSeq} to ${nextSeq - 1}`;
   throw new CliError('NOT_FOUND', `no record ${seq}: ${showKey(stream.key)} ${there}`);
-}
-
-function canLocate(stream: object): stream is { locate(seq: number): Promise<RecordLocation | undefined> } {
-  return 'locate' in stream;
 }
 
 function jsonLocation(location: RecordLocation, fields: readonly Field[]): object {

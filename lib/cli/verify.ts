@@ -2,7 +2,7 @@
 // seglog verify: every checksum of a log.
 
 import type { Command } from 'commander';
-import { type Damage, type Log, SeglogError } from '../index.js';
+import { type Damage, type Log, SeglogError, type VerifyProgress, type VerifyReport } from '../index.js';
 import { withDirectory, withJson } from './arguments.js';
 import { damageLine } from './damage-line.js';
 import { EXIT } from './exit-codes.js';
@@ -13,21 +13,6 @@ import { Progress } from './progress.js';
 import { openToRead, type Session } from './session.js';
 import { escapeText } from './text.js';
 import { countOf, formatBytes, formatSeconds, roundSeconds } from './units.js';
-
-interface VerifyProgress {
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
-}
-
-interface VerifyReport {
-  readonly segments: number;
-  readonly sealedSegments: number;
-  readonly bytes: number;
-  readonly records: number;
-  readonly damage: readonly Damage[];
-  /** Damage that was found and is not listed. */
-  readonly damageOmitted?: number;
-}
 
 interface VerifyOptions {
   readonly json: boolean;
@@ -67,11 +52,12 @@ async function verifyDirectory(directory: string, signal: AbortSignal): Promise<
   } catch (error) {
     // Without a catalogue nothing says what to verify: what opening found is the report.
     const damage = damageOf(error);
-    return { segments: 0, sealedSegments: 0, bytes: 0, records: 0, damage, seconds: seconds() };
+    return { segments: 0, sealedSegments: 0, bytes: 0, records: 0, damage, damageOmitted: 0, seconds: seconds() };
   }
   const progress = new Progress(log.streams().reduce((total, stream) => total + stream.bytes, 0));
   try {
-    const report = await verifyLog(log, signal, (state) => progress.update(state.bytesDone, state.bytesTotal));
+    const onProgress = (state: VerifyProgress) => progress.update(state.bytesDone, state.bytesTotal);
+    const report = await log.verify({ signal, onProgress });
     return { ...report, damage: distinct([...log.recovery.damage, ...report.damage]), seconds: seconds() };
   } finally {
     progress.end();
@@ -86,45 +72,13 @@ function damageOf(error: unknown): readonly Damage[] {
   throw error;
 }
 
-/** The same damage may be met by opening and by reading. */
+/** The same damage may be met by opening and by verifying. */
 function distinct(damage: readonly Damage[]): Damage[] {
-  return [...new Map(damage.map((one) => [`${one.file}:${one.offset}`, one])).values()];
-}
-
-async function verifyLog(
-  log: Log,
-  signal: AbortSignal,
-  onProgress: (progress: VerifyProgress) => void,
-): Promise<VerifyReport> {
-  const verifiable: object = log;
-  if (canVerify(verifiable)) return verifiable.verify({ signal, onProgress });
-  const streams = log.streams();
-  const bytesTotal = streams.reduce((sum, stream) => sum + stream.bytes, 0);
-  const damage: Damage[] = [];
-  let bytesDone = 0;
-  let records = 0;
-  for (const { key, bytes } of streams) {
-    const onDamage = (one: Damage) => void damage.push(one);
-    for await (const batch of log.stream(key).readBatches({ signal, onDamage })) records += batch.length;
-    bytesDone += bytes;
-    onProgress({ bytesDone, bytesTotal });
-  }
-  return { segments: log.recovery.segments, sealedSegments: 0, bytes: bytesTotal, records, damage };
-}
-
-interface Verifiable {
-  verify(options: {
-    readonly signal: AbortSignal;
-    readonly onProgress: (progress: VerifyProgress) => void;
-  }): Promise<VerifyReport>;
-}
-
-function canVerify(log: object): log is Verifiable {
-  return 'verify' in log;
+  return [...new Map(damage.map((one) => [`${one.file}:${one.offset}:${one.key}`, one])).values()];
 }
 
 function jsonReport(directory: string, report: Verified): object {
-  const { segments, sealedSegments, bytes, records, damage, damageOmitted = 0 } = report;
+  const { segments, sealedSegments, bytes, records, damage, damageOmitted } = report;
   const status = damage.length === 0 ? 'sound' : 'damaged';
   const seconds = roundSeconds(report.seconds);
   const listed = { damage: damage.map(jsonDamage), damageOmitted };
@@ -132,7 +86,7 @@ function jsonReport(directory: string, report: Verified): object {
 }
 
 async function printReport(session: Session, directory: string, report: Verified): Promise<void> {
-  const { segments, sealedSegments, bytes, records, damage, damageOmitted = 0, seconds } = report;
+  const { segments, sealedSegments, bytes, records, damage, damageOmitted, seconds } = report;
   const what = `${countOf(segments, 'segment')} (${sealedSegments} sealed), ${countOf(records, 'record')}`;
   const rate = `${formatBytes(bytes)} in ${formatSeconds(seconds)}, ${formatBytes(bytes / seconds)}/s`;
   await session.out.line(`${escapeText(directory)}: ${what}, ${rate}`);

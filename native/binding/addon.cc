@@ -31,6 +31,8 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   Export<Resume>(exports, "resume");
   Export<Close>(exports, "close");
   Export<Read>(exports, "read");
+  Export<Verify>(exports, "verify");
+  Export<CancelVerify>(exports, "cancelVerify");
   return exports;
 }
 

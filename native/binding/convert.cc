@@ -80,6 +80,26 @@ Napi::Value DamageOf(Napi::Env env, const std::vector<log::Damage>& damage) {
   return array;
 }
 
+// Ids use all 64 bits.
+Napi::Value IdOf(Napi::Env env, std::uint64_t id) {
+  char hex[17];
+  std::snprintf(hex, sizeof(hex), "%" PRIx64, id);
+  return Napi::String::New(env, hex);
+}
+
+Napi::Value PlaceOf(Napi::Env env, const log::RecordPlace& place) {
+  if (place.file.empty()) return env.Undefined();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("file", place.file);
+  object.Set("segmentId", IdOf(env, place.segment_id));
+  SetNumbers(&object, {{"frameOffset", place.frame_offset},
+                       {"recordOffset", place.record_offset},
+                       {"framePosition", place.frame_position},
+                       {"frameBytes", place.frame_bytes}});
+  object.Set("inFile", place.in_file);
+  return object;
+}
+
 Napi::Value ReplayedOf(Napi::Env env, const std::vector<log::ReplayedStream>& streams) {
   Napi::Array array = Napi::Array::New(env, streams.size());
   std::uint32_t index = 0;
@@ -251,11 +271,9 @@ Napi::Value StatsOf(Napi::Env env, const log::Stats& stats) {
 }
 
 Napi::Value StreamInfoOf(Napi::Env env, const log::StreamInfo& info) {
-  char id[17];  // in hex: ids use all 64 bits
-  std::snprintf(id, sizeof(id), "%" PRIx64, info.id);
   Napi::Object object = Napi::Object::New(env);
   object.Set("key", BytesOf(env, info.key));
-  object.Set("id", id);
+  object.Set("id", IdOf(env, info.id));
   SetNumbers(&object, {{"handle", info.handle},
                        {"firstSeq", info.first_sequence},
                        {"nextSeq", info.next_sequence},
@@ -306,6 +324,29 @@ Napi::Value ReadResultOf(Napi::Env env, log::ReadResult result) {
   object.Set("nextSeq", ToNumber(env, result.next_sequence));
   object.Set("atEnd", result.at_end);
   object.Set("damage", DamageOf(env, result.damage));
+  object.Set("place", PlaceOf(env, result.place));
+  return object;
+}
+
+Napi::Value VerifyResultOf(Napi::Env env, const log::VerifyResult& result) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("token", ToNumber(env, result.token));
+  object.Set("done", result.done);
+  object.Set("failure", FailureOf(env, result.status));
+  SetNumbers(&object, {{"bytesDone", result.progress.bytes_done},
+                       {"bytesTotal", result.progress.bytes_total},
+                       {"segmentsDone", result.progress.segments_done},
+                       {"segmentsTotal", result.progress.segments_total}});
+  if (!result.done) return object;
+  const log::VerifyReport& report = result.report;
+  Napi::Object fields = Napi::Object::New(env);
+  SetNumbers(&fields, {{"segments", report.segments},
+                       {"sealedSegments", report.sealed_segments},
+                       {"bytes", report.bytes},
+                       {"records", report.records},
+                       {"damageOmitted", report.damage.omitted}});
+  fields.Set("damage", DamageOf(env, report.damage.listed));
+  object.Set("report", fields);
   return object;
 }
 

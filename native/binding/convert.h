@@ -47,8 +47,12 @@ Napi::Value StreamInfoOf(Napi::Env env, const log::StreamInfo& info);
 Napi::Value CompletionsOf(Napi::Env env, const std::vector<log::Completion>& completions);
 // [{ token, failure }] of those that failed.
 Napi::Value FailuresOf(Napi::Env env, const std::vector<log::Completion>& completions);
-// { token, failure, slab, columns, firstSeq, nextSeq, atEnd, damage }. The slab's memory passes
-// to JavaScript's garbage collector. Columns: 7 numbers per record, as RecordColumns has them.
+// { token, failure, slab, columns, firstSeq, nextSeq, atEnd, damage, place }. The slab's memory
+// passes to JavaScript's garbage collector. Columns: 7 numbers per record, as RecordColumns has
+// them. The place is undefined where none was asked for.
 Napi::Value ReadResultOf(Napi::Env env, log::ReadResult result);
+// { token, done, failure, bytesDone, bytesTotal, segmentsDone, segmentsTotal, report }; the report
+// is undefined until it is done.
+Napi::Value VerifyResultOf(Napi::Env env, const log::VerifyResult& result);
 
 }  // namespace seglog::binding

@@ -163,9 +163,21 @@ Napi::Value Read(const Napi::CallbackInfo& info) {
                                     .from_lsn = ToUint64(info[4]),
                                     .bytes_max = static_cast<std::size_t>(ToUint64(info[5])),
                                     .accepted = info[6].As<Napi::Boolean>(),
-                                    .skip_corruption = info[7].As<Napi::Boolean>()};
-  const log::Token token = ToUint64(info[8]);
+                                    .skip_corruption = info[7].As<Napi::Boolean>(),
+                                    .locate = info[8].As<Napi::Boolean>()};
+  const log::Token token = ToUint64(info[9]);
   Expecting(info, token).Read(request, token);
+  return info.Env().Undefined();
+}
+
+Napi::Value Verify(const Napi::CallbackInfo& info) {
+  const log::Token token = ToUint64(info[2]);
+  Expecting(info, token).Verify(info[1].As<Napi::Boolean>(), token);
+  return info.Env().Undefined();
+}
+
+Napi::Value CancelVerify(const Napi::CallbackInfo& info) {
+  LogHandle::Of(info[0]).log().CancelVerify(ToUint64(info[1]));
   return info.Env().Undefined();
 }
 

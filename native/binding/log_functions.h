@@ -36,7 +36,9 @@ Napi::Value Seal(const Napi::CallbackInfo& info);            // (log, stream, to
 Napi::Value TruncateBefore(const Napi::CallbackInfo& info);  // (log, stream, seq, token)
 Napi::Value Resume(const Napi::CallbackInfo& info);          // (log)
 Napi::Value Close(const Napi::CallbackInfo& info);           // (log, token)
-// (log, stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, skipCorruption, token)
+// (log, stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, skipCorruption, locate, token)
 Napi::Value Read(const Napi::CallbackInfo& info);
+Napi::Value Verify(const Napi::CallbackInfo& info);        // (log, withProgress, token)
+Napi::Value CancelVerify(const Napi::CallbackInfo& info);  // (log, token)
 
 }  // namespace seglog::binding

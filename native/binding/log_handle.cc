@@ -95,19 +95,25 @@ void LogHandle::Deliver(Napi::Env env, const Napi::Function& deliver) {
   if (log_ == nullptr) return;
   const std::vector<log::Completion> completions = log_->TakeCompletions();
   std::vector<log::ReadResult> reads = log_->TakeReads();
-  if (completions.empty() && reads.empty()) return;
+  const std::vector<log::VerifyResult> verifications = log_->TakeVerifications();
+  if (completions.empty() && reads.empty() && verifications.empty()) return;
 
   std::size_t answered = reads.size();
+  for (const log::VerifyResult& one : verifications) answered += one.done ? 1 : 0;
   for (const log::Completion& one : completions) answered += one.token == 0 ? 0 : 1;
   Napi::Array read_array = Napi::Array::New(env, reads.size());
   for (std::uint32_t index = 0; index < reads.size(); ++index) {
     read_array.Set(index, ReadResultOf(env, std::move(reads[index])));
   }
+  Napi::Array verify_array = Napi::Array::New(env, verifications.size());
+  for (std::uint32_t index = 0; index < verifications.size(); ++index) {
+    verify_array.Set(index, VerifyResultOf(env, verifications[index]));
+  }
   const Napi::Value numbers = CompletionsOf(env, completions);
   const Napi::Value failures = FailuresOf(env, completions);
   // What JavaScript throws, or a call that failed on the way, stays pending: Node reports it as an
   // uncaught exception when this returns.
-  if (!env.IsExceptionPending()) deliver.Call({numbers, failures, read_array});
+  if (!env.IsExceptionPending()) deliver.Call({numbers, failures, read_array, verify_array});
 
   SEGLOG_ASSERT(expected_ >= answered);
   expected_ -= answered;

@@ -18,7 +18,8 @@ namespace seglog::binding {
 class LogHandle final {
  public:
   // Starts opening and returns the External. Answers, this one included, arrive in
-  // deliver(completions, failures, reads), many at once. Throws in JavaScript when Node-API fails.
+  // deliver(completions, failures, reads, verifications), many at once. Throws in JavaScript when
+  // Node-API fails.
   static Napi::Value Open(const Napi::Function& deliver, std::string directory,
                           const log::Options& options, std::string lock_owner, log::Token token);
   static LogHandle& Of(const Napi::Value& external);

@@ -53,6 +53,10 @@ class LogTest : public testing::Test {
       for (ReadResult& read : log_->TakeReads()) reads_.emplace(read.token, std::move(read));
       if (auto found = completions_.find(token); found != completions_.end()) return found->second;
       if (reads_.contains(token)) return {};
+      for (VerifyResult& one : log_->TakeVerifications()) {
+        if (one.done) verified_.emplace(one.token, std::move(one));
+      }
+      if (verified_.contains(token)) return {};
       std::unique_lock lock(mutex_);
       condition_.wait(lock, [this] { return woken_; });
       woken_ = false;
@@ -99,6 +103,7 @@ class LogTest : public testing::Test {
   bool woken_ = false;
   std::map<Token, Completion> completions_;
   std::map<Token, ReadResult> reads_;
+  std::map<Token, VerifyResult> verified_;
 };
 
 TEST_F(LogTest, WhatWasAcknowledgedIsReadBackAfterReopening) {
@@ -156,6 +161,36 @@ TEST_F(LogTest, ManyStreamsRotateSealAndRecycleUnderTinySettings) {
     if (round % 2 == 0) Close();
     log_.reset();
   }
+}
+
+TEST_F(LogTest, VerifyingGoesOnBesideAppendsAndReadsAndEndsWhenItIsCancelled) {
+  Options options;
+  options.segment_bytes = 64 * 1024;
+  options.destage_bytes = 16 * 1024;
+  ASSERT_TRUE(Open(options).ok());
+  for (int round = 0; round < 10; ++round) {
+    const Token verifying = ++token_;
+    log_->Verify(true, verifying);
+    const Token cancelled = ++token_;
+    log_->Verify(false, cancelled);
+    std::vector<Token> appends;
+    for (int i = 0; i < 200; ++i) {
+      appends.push_back(Submit("key-" + std::to_string(i % 3), std::string(500, 'x'),
+                               static_cast<Durability>(i % 3)));
+    }
+    log_->CancelVerify(cancelled);
+    EXPECT_FALSE(ReadAll("key-1").empty() && round > 0);
+    for (const Token token : appends) ASSERT_TRUE(Wait(token).status.ok());
+    for (const Token token : {verifying, cancelled}) {
+      Wait(token);
+      const VerifyResult& result = verified_.at(token);
+      EXPECT_TRUE(result.status.ok()) << result.status.ToString();
+      EXPECT_TRUE(result.report.damage.empty());
+    }
+    EXPECT_GE(verified_.at(verifying).report.records, static_cast<std::uint64_t>(round) * 200);
+  }
+  log_->CancelVerify(1'000'000);  // Nobody's.
+  Close();
 }
 
 TEST_F(LogTest, ASecondOpenerIsRefusedAndToldWhoHoldsTheLog) {

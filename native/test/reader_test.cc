@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "format/frame.h"
-#include "test/support/engine_harness.h"
+#include "test/support/resting_log.h"
 
 namespace seglog::log {
 namespace {
@@ -17,9 +17,12 @@ using test::BusyOptions;
 using test::DiskImage;
 using test::EngineHarness;
 using test::Found;
+using test::MakeRestingLog;
 using test::Payloads;
 using test::QuietOptions;
+using test::RestingLog;
 using test::SimulatedDisk;
+using Opened = test::OpenedImage;
 using Strings = std::vector<std::string>;
 using Numbers = std::vector<std::uint64_t>;
 
@@ -34,66 +37,8 @@ Strings From(const Strings& all, std::uint64_t first, std::uint64_t last) {
                  all.begin() + static_cast<std::ptrdiff_t>(last));
 }
 
-// A log at rest on a disk image: what it holds, and where its segments lie.
-struct RestingLog {
-  DiskImage image;
-  Strings data;  // of "orders"
-  std::vector<format::CatalogSegment> rows;
-  std::string PathOf(std::size_t index) const {
-    return test::SegmentPathOf("orders", rows.at(index));
-  }
-};
-
-// Appends one record a commit; after each of `seal_after` records the segment is sealed.
-RestingLog MakeLog(const Options& options, std::size_t count, std::size_t bytes,
-                   const Numbers& seal_after = {}) {
-  SimulatedDisk disk;
-  EngineHarness log(&disk, options);
-  EXPECT_TRUE(log.Open().ok());
-  RestingLog resting;
-  resting.data = Payloads(count, bytes);
-  for (std::size_t i = 0; i < count; ++i) {
-    EXPECT_TRUE(log.Append("orders", resting.data[i]).status.ok());
-    for (const std::uint64_t after : seal_after) {
-      if (after != i + 1) continue;
-      EXPECT_TRUE(log.Await(log.Seal("orders")).status.ok());
-    }
-  }
-  log.Settle();
-  // Once a snapshot says what the files hold, opening no longer takes it from the journal.
-  EXPECT_TRUE(log.Close().ok());
-  resting.image = disk.CurrentImage();
-  for (const auto& segment : log.state().table.at(log.engine().HandleOf("orders")).segments) {
-    resting.rows.push_back(segment->row);
-  }
-  return resting;
-}
-
-// Where in its segment the frame with this sequence lies, when each frame holds one record.
-std::uint64_t FrameOffset(const RestingLog& resting, std::size_t segment, std::uint64_t sequence) {
-  const std::vector<std::byte> bytes = resting.image.ReadFile(resting.PathOf(segment));
-  std::uint64_t offset = format::kSegmentDataOffset;
-  while (true) {
-    const auto header = format::DecodeFrameHeader(ByteSpan(bytes).subspan(offset));
-    SEGLOG_ASSERT(header.ok());
-    if (header.value().first_sequence == sequence && !header.value().filler()) return offset;
-    offset += header.value().total_bytes();
-  }
-}
-
-// An image, opened.
-struct Opened {
-  explicit Opened(const DiskImage& image, const Options& options = QuietOptions())
-      : disk(SimulatedDisk::FromImage(image)), log(disk.get(), options) {
-    const Status status = log.Open();
-    EXPECT_TRUE(status.ok()) << status.ToString();
-  }
-  std::unique_ptr<SimulatedDisk> disk;
-  EngineHarness log;
-};
-
 // Sealed segments, a segment that has ended, an open one with a part in its file.
-RestingLog BusyLog() { return MakeLog(BusyOptions(), 150, 1000); }
+RestingLog BusyLog() { return MakeRestingLog(BusyOptions(), 150, 1000); }
 
 TEST(ReaderTest, AllSegmentsAreReadInOrderWhateverTheirState) {
   const RestingLog resting = BusyLog();
@@ -247,12 +192,12 @@ TEST(ReaderTest, UserHeadersAndKindComeBackAsWritten) {
 }
 
 // One sealed segment of 100 frames, more than one index entry.
-RestingLog SealedLog() { return MakeLog(QuietOptions(), 100, 3000, {100}); }
+RestingLog SealedLog() { return MakeRestingLog(QuietOptions(), 100, 3000, {100}); }
 
 TEST(ReaderTest, TheFooterOfASealedSegmentLeadsPastWhatIsNotAskedFor) {
   RestingLog resting = SealedLog();
   ASSERT_EQ(resting.rows.front().state, format::SegmentState::kSealed);
-  resting.image.FlipBit(resting.PathOf(0), FrameOffset(resting, 0, 2) + 20, 1);
+  resting.image.FlipBit(resting.PathOf(0), resting.FrameOffset(0, 2) + 20, 1);
   Opened opened(resting.image);
   const Found found = opened.log.Read("orders", {.from_sequence = 90});
   EXPECT_TRUE(found.status.ok()) << found.status.ToString();
@@ -272,14 +217,14 @@ TEST(ReaderTest, WithADamagedFooterTheSegmentIsWalkedFromItsStart) {
   }
   // The walk meets what the footer would have led past.
   resting.image.FlipBit(resting.PathOf(0), resting.rows.front().footer_offset, 4);
-  resting.image.FlipBit(resting.PathOf(0), FrameOffset(resting, 0, 2) + 20, 1);
+  resting.image.FlipBit(resting.PathOf(0), resting.FrameOffset(0, 2) + 20, 1);
   Opened opened(resting.image);
   EXPECT_EQ(opened.log.Read("orders", {.from_sequence = 90}).status.code(), Code::kCorrupt);
 }
 
 TEST(ReaderTest, BeforeADamagedFrameTheRecordsAreReturnedAndThenItIsCorruptWithItsPlace) {
   const RestingLog resting = SealedLog();
-  const std::uint64_t offset = FrameOffset(resting, 0, 50);
+  const std::uint64_t offset = resting.FrameOffset(0, 50);
   // In the frame's header, in its length, in the record's header and in its data.
   for (const std::uint64_t at : {0u, 20u, 46u, 64u, 69u, 1000u}) {
     DiskImage image = resting.image;
@@ -312,7 +257,7 @@ TEST(ReaderTest, SkippingDamageGoesOnBehindItAndReportsIt) {
   expected.insert(expected.end(), rest.begin(), rest.end());
   for (const std::uint64_t at : {0u, 20u, 46u, 64u, 69u, 1000u}) {
     DiskImage image = resting.image;
-    image.FlipBit(resting.PathOf(0), FrameOffset(resting, 0, 50) + at, 6);
+    image.FlipBit(resting.PathOf(0), resting.FrameOffset(0, 50) + at, 6);
     Opened opened(image);
     const Found found = opened.log.Read("orders", {.skip_corruption = true});
     EXPECT_TRUE(found.status.ok()) << found.status.ToString();
@@ -369,10 +314,10 @@ TEST(ReaderTest, ADamagedRecordHidesNoneButItselfWhereTheFrameHasATable) {
 TEST(ReaderTest, AFrameThatWasMovedToAnotherPlaceIsDamage) {
   RestingLog resting = SealedLog();
   const std::vector<std::byte> bytes = resting.image.ReadFile(resting.PathOf(0));
-  const std::uint64_t from = FrameOffset(resting, 0, 60);
-  const std::uint64_t to = FrameOffset(resting, 0, 50);
-  const std::uint64_t length = FrameOffset(resting, 0, 61) - from;
-  ASSERT_EQ(length, FrameOffset(resting, 0, 51) - to);
+  const std::uint64_t from = resting.FrameOffset(0, 60);
+  const std::uint64_t to = resting.FrameOffset(0, 50);
+  const std::uint64_t length = resting.FrameOffset(0, 61) - from;
+  ASSERT_EQ(length, resting.FrameOffset(0, 51) - to);
   resting.image.Overwrite(resting.PathOf(0), to, ByteSpan(bytes).subspan(from, length));
   Opened opened(resting.image);
   const Found found = opened.log.Read("orders");
@@ -381,7 +326,7 @@ TEST(ReaderTest, AFrameThatWasMovedToAnotherPlaceIsDamage) {
 }
 
 TEST(ReaderTest, AMissingSegmentFileIsCorruptAndTheOthersAreRead) {
-  RestingLog resting = MakeLog(QuietOptions(), 90, 1000, {30, 60});
+  RestingLog resting = MakeRestingLog(QuietOptions(), 90, 1000, {30, 60});
   ASSERT_EQ(resting.rows.size(), 3u);
   resting.image.Remove(resting.PathOf(1));
   Opened opened(resting.image);
@@ -402,7 +347,7 @@ TEST(ReaderTest, AMissingSegmentFileIsCorruptAndTheOthersAreRead) {
 
 TEST(ReaderTest, AShortenedSegmentFileIsReadAsFarAsItGoes) {
   RestingLog resting = SealedLog();
-  resting.image.Resize(resting.PathOf(0), FrameOffset(resting, 0, 40) + 100);
+  resting.image.Resize(resting.PathOf(0), resting.FrameOffset(0, 40) + 100);
   Opened opened(resting.image);
   const Found found = opened.log.Read("orders", {.bytes_max = 1});
   EXPECT_EQ(found.status.code(), Code::kCorrupt);
@@ -411,7 +356,7 @@ TEST(ReaderTest, AShortenedSegmentFileIsReadAsFarAsItGoes) {
 }
 
 TEST(ReaderTest, WhatIsInMemoryIsReadThoughTheFileIsMissing) {
-  RestingLog resting = MakeLog(BusyOptions(), 20, 1000);
+  RestingLog resting = MakeRestingLog(BusyOptions(), 20, 1000);
   ASSERT_EQ(resting.rows.size(), 1u);
   ASSERT_GT(resting.rows.front().destaged, format::kSegmentDataOffset);
   Opened before(resting.image, BusyOptions());
@@ -428,6 +373,47 @@ TEST(ReaderTest, WhatIsInMemoryIsReadThoughTheFileIsMissing) {
   ASSERT_EQ(found.damage.size(), 1u);
   EXPECT_EQ(found.damage.front().first_sequence, 1u);
   EXPECT_EQ(found.damage.front().last_sequence, 20u);
+}
+
+TEST(ReaderTest, TheFirstRecordIsLocatedInItsFileOrWhereItWillBe) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk, BusyOptions());
+  ASSERT_TRUE(log.Open().ok());
+  const Strings payloads = Payloads(20, 1000);
+  for (const std::string& data : payloads) ASSERT_TRUE(log.Append("orders", data).status.ok());
+  log.Settle();
+  const format::CatalogSegment row =
+      log.state().table.at(log.engine().HandleOf("orders")).segments.front()->row;
+  const std::vector<std::byte> file =
+      disk.CurrentImage().ReadFile(test::SegmentPathOf("orders", row));
+  std::uint64_t in_file = 0;
+  for (std::uint64_t sequence = 1; sequence <= 20; ++sequence) {
+    ReadResult result;
+    log.engine().reader().Read({.stream = log.engine().HandleOf("orders"),
+                                .from_sequence = sequence,
+                                .to_sequence = sequence,
+                                .locate = true},
+                               &result);
+    ASSERT_EQ(result.records.size(), 1u);
+    const RecordPlace& place = result.place;
+    EXPECT_EQ(place.file, test::SegmentPathOf("orders", row));
+    EXPECT_EQ(place.segment_id, row.id);
+    const ByteSpan frame = ByteSpan(result.bytes.get(), result.byte_count)
+                               .subspan(place.frame_position, place.frame_bytes);
+    ASSERT_TRUE(format::VerifyFrame(frame, row.id, place.frame_offset).ok());
+    const auto record =
+        format::DecodeRecord(frame.subspan(place.record_offset - place.frame_offset), false, row.id,
+                             place.record_offset);
+    ASSERT_TRUE(record.ok());
+    EXPECT_EQ(AsText(record->data), payloads[sequence - 1]);
+    EXPECT_EQ(place.in_file, place.frame_offset + place.frame_bytes <= row.destaged);
+    if (!place.in_file) continue;
+    ++in_file;
+    EXPECT_TRUE(std::equal(frame.begin(), frame.end(),
+                           file.begin() + static_cast<std::ptrdiff_t>(place.frame_offset)));
+  }
+  EXPECT_GT(in_file, 0u);
+  EXPECT_LT(in_file, 20u);
 }
 
 TEST(ReaderTest, AnErrorOfTheSystemIsNeverTakenForDamageOrForTheEnd) {

@@ -278,14 +278,9 @@ Status TakeDropped(ByteSpan* rest, CatalogDropped* dropped) {
 
 // Everything about the file as a whole: it is one, of this version, all there and undamaged.
 Status CheckFile(ByteSpan bytes) {
-  if (bytes.size() < kCatalogHeaderBytes) return Corrupt("catalogue: header cut short");
-  SEGLOG_RETURN_IF_ERROR(CheckFileStart(bytes, kCatalogMagic, "catalogue"));
-  if (LoadLittle<std::uint64_t>(bytes, kCatalogHeaderFileBytesOffset) != bytes.size()) {
-    return Corrupt("catalogue: not as long as it says");
-  }
-  if (LoadLittle<std::uint32_t>(bytes, kCatalogHeaderChecksumOffset) != CatalogChecksum(bytes)) {
-    return Corrupt("catalogue: wrong checksum");
-  }
+  const Result<CatalogStart> start = DecodeCatalogStart(bytes, bytes.size());
+  if (!start.ok()) return start.status();
+  if (start->checksum != CatalogChecksum(bytes)) return Corrupt("catalogue: wrong checksum");
   const auto flags = LoadLittle<std::uint32_t>(bytes, kCatalogHeaderFlagsOffset);
   if ((flags & ~kCatalogFlagsKnown) != 0 ||
       !IsAllZero(bytes.subspan(kCatalogHeaderReservedOffset,
@@ -356,6 +351,18 @@ void EncodeCatalog(const Catalog& catalog, AlignedBuffer* out) {
   const MutableByteSpan file = out->mutable_bytes();
   StoreHeader(catalog, file);
   StoreLittle(file, kCatalogHeaderChecksumOffset, CatalogChecksum(file));
+}
+
+Result<CatalogStart> DecodeCatalogStart(ByteSpan header, std::uint64_t file_bytes) {
+  if (header.size() < kCatalogHeaderBytes) return Corrupt("catalogue: header cut short");
+  SEGLOG_RETURN_IF_ERROR(CheckFileStart(header, kCatalogMagic, "catalogue"));
+  if (LoadLittle<std::uint64_t>(header, kCatalogHeaderFileBytesOffset) != file_bytes) {
+    return Corrupt("catalogue: not as long as it says");
+  }
+  return CatalogStart{
+      .log_uuid = LoadArray<16>(header, kCatalogHeaderLogUuidOffset),
+      .snapshot_number = LoadLittle<std::uint64_t>(header, kCatalogHeaderSnapshotNumberOffset),
+      .checksum = LoadLittle<std::uint32_t>(header, kCatalogHeaderChecksumOffset)};
 }
 
 Result<Catalog> DecodeCatalog(ByteSpan bytes) {

@@ -152,6 +152,15 @@ struct Catalog {
   bool operator==(const Catalog&) const = default;
 };
 
+// What the first kCatalogHeaderBytes say of a file, so that it can be checked without holding it.
+struct CatalogStart {
+  LogUuid log_uuid{};
+  std::uint64_t snapshot_number = 0;
+  std::uint32_t checksum = 0;  // CRC-32C, seed 0, of the file from kCatalogHeaderLogUuidOffset on
+};
+// As DecodeCatalog, but for the checksum and all that it guards.
+Result<CatalogStart> DecodeCatalogStart(ByteSpan header, std::uint64_t file_bytes);
+
 // Replaces what `out` holds.
 void EncodeCatalog(const Catalog& catalog, AlignedBuffer* out);
 // `bytes` is the whole file. kFormatUnsupported for another version, kCorrupt for anything else

@@ -110,7 +110,9 @@ bool CommitBuilder::AddSealed(const format::SealedItem& item) {
   block_.Add(item);
   const Status applied = state_->table.Apply(item, state_->issued_commit + 1);
   SEGLOG_ASSERT(applied.ok());
-  Touch(state_->table.HandleOfId(item.stream_id));
+  const StreamHandle handle = state_->table.HandleOfId(item.stream_id);
+  Touch(handle);
+  state_->QueueForDestage(handle);  // The next segment's chain goes on from this one's.
   return true;
 }
 

@@ -146,21 +146,20 @@ bool Destager::FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment
 
 bool Destager::FindSegmentToSeal(StreamHandle handle) {
   Stream& stream = state_->table.at(handle);
-  Segment* found = nullptr;
+  std::shared_ptr<Segment> found;
   const Segment* before = nullptr;
   for (std::size_t i = stream.segments.size(); i-- > 0;) {
-    Segment& each = *stream.segments[i];
-    if (each.row.state == format::SegmentState::kSealed) break;
-    if (each.open()) continue;
-    found = &each;
+    const std::shared_ptr<Segment>& each = stream.segments[i];
+    if (each->row.state == format::SegmentState::kSealed) break;
+    if (each->open()) continue;
+    found = each;
     before = i == 0 ? nullptr : stream.segments[i - 1].get();
   }
   if (found == nullptr || found->seal_ordered || found->seal_refused) return false;
   if (found->row.destaged != found->row.end) return false;
-  seal_job_ = std::make_unique<SealJob>(
-      &state_->segment_files, SegmentPath(stream.key, found->row), stream.id, found->row,
-      before == nullptr ? stream.dropped_chain : before->row.chain_sha256);
-  sealing_ = found;
+  seal_job_ = std::make_unique<SealJob>(state_, SegmentView(state_, stream, found),
+                                        OriginOf(*state_, stream, before));
+  sealing_ = found.get();
   return true;
 }
 

@@ -33,4 +33,20 @@ Result<std::uint64_t> CheckRecords(const format::FrameHeader& header, ByteSpan b
   return lsn;
 }
 
+RecordWalk::RecordWalk(const format::FrameHeader& header, ByteSpan body, std::uint64_t segment_id,
+                       std::uint64_t body_offset, std::uint64_t sequence)
+    : header_(header),
+      body_(body),
+      segment_id_(segment_id),
+      body_offset_(body_offset),
+      by_table_(header.has_table() && !header.has_lsn_differences()) {
+  if (by_table_ && sequence > header.first_sequence) index_ = sequence - header.first_sequence;
+  if (by_table_) offset_ = OffsetOf(this->sequence());
+}
+
+std::size_t RecordWalk::hidden_bytes() const {
+  const std::size_t next = OffsetOf(hidden_until());
+  return (next > offset_ ? next : header_.records_bytes()) - offset_;
+}
+
 }  // namespace seglog::log

@@ -5,13 +5,21 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "io/posix_file_system.h"
 #include "io/system_clock.h"
 #include "log/engine.h"
+#include "log/verify.h"
 
 namespace seglog::log {
+namespace {
+
+// Progress of a verification is told again after so much of it.
+constexpr std::uint64_t kProgressBytes = 1u << 20;
+
+}  // namespace
 
 // The three threads of a log. Each sleeps on one condition variable until somebody did something
 // that may concern it: `events_` counts such moments, so that none is missed between looking and
@@ -62,6 +70,19 @@ class Log::Threads final {
     changed_.notify_all();
   }
 
+  void SubmitVerify(bool with_progress, Token token) {
+    {
+      const std::lock_guard lock(mutex_);
+      verifications_.push_back({.token = token, .with_progress = with_progress});
+    }
+    changed_.notify_all();
+  }
+
+  void CancelVerify(Token token) {
+    const std::lock_guard lock(mutex_);
+    for (VerifyJob& job : verifications_) job.cancelled = job.cancelled || job.token == token;
+  }
+
   void Complete(Token token, const Status& status) {
     std::vector<Completion> one(1);
     one.front().token = token;
@@ -77,8 +98,20 @@ class Log::Threads final {
     const std::lock_guard lock(results_mutex_);
     return std::exchange(reads_done_, {});
   }
+  std::vector<VerifyResult> TakeVerifications() {
+    const std::lock_guard lock(results_mutex_);
+    return std::exchange(verified_, {});
+  }
 
  private:
+  struct VerifyJob {
+    Token token = 0;
+    bool with_progress = false;
+    bool cancelled = false;                           // guarded by mutex_
+    std::unique_ptr<Verification> verification = {};  // reader thread only, as below
+    std::uint64_t bytes_told = 0;
+  };
+
   Status Open() {
     const io::PosixOptions posix{
         .directory = directory_,
@@ -161,26 +194,70 @@ class Log::Threads final {
     }
   }
 
+  // Reads in the order in which they came, and a piece of the first verification between two.
   void RunReader() {
     if (!WaitForEngine()) return;
     while (true) {
-      std::pair<ReadRequest, Token> next;
+      std::optional<std::pair<ReadRequest, Token>> read;
+      VerifyJob* job = nullptr;
+      bool cancelled = false;
       {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return stopping_ || !reads_waiting_.empty(); });
+        changed_.wait(lock, [this] {
+          return stopping_ || !reads_waiting_.empty() || !verifications_.empty();
+        });
         if (stopping_) return;
-        next = std::move(reads_waiting_.front());
-        reads_waiting_.pop_front();
+        if (!reads_waiting_.empty()) {
+          read = std::move(reads_waiting_.front());
+          reads_waiting_.pop_front();
+        }
+        if (!verifications_.empty()) {
+          job = &verifications_.front();  // Stays where it is until this thread takes it away.
+          cancelled = job->cancelled;
+        }
       }
-      ReadResult result;
-      result.token = next.second;
-      engine_->reader().Read(next.first, &result);
-      {
-        const std::lock_guard lock(results_mutex_);
-        reads_done_.push_back(std::move(result));
-      }
-      wake_();
+      if (read.has_value()) AnswerRead(*read);
+      if (job != nullptr) StepVerification(job, cancelled);
     }
+  }
+
+  void AnswerRead(const std::pair<ReadRequest, Token>& read) {
+    ReadResult result;
+    result.token = read.second;
+    engine_->reader().Read(read.first, &result);
+    {
+      const std::lock_guard lock(results_mutex_);
+      reads_done_.push_back(std::move(result));
+    }
+    wake_();
+  }
+
+  void StepVerification(VerifyJob* job, bool cancelled) {
+    if (job->verification == nullptr) {
+      job->verification = std::make_unique<Verification>(&engine_->state());
+    }
+    Verification& verification = *job->verification;
+    VerifyResult result;
+    result.token = job->token;
+    if (!cancelled && !verification.done()) result.status = verification.Step();
+    result.progress = verification.progress();
+    result.done = cancelled || verification.done() || !result.status.ok();
+    const bool telling =
+        job->with_progress && result.progress.bytes_done >= job->bytes_told + kProgressBytes;
+    if (!result.done && !telling) return;
+    job->bytes_told = result.progress.bytes_done;
+    if (result.done) {
+      result.report = verification.TakeReport();
+      const std::lock_guard lock(mutex_);
+      verifications_.pop_front();
+    }
+    {
+      const std::lock_guard lock(results_mutex_);
+      // What was not taken meanwhile is out of date.
+      std::erase_if(verified_, [&](const auto& older) { return older.token == result.token; });
+      verified_.push_back(std::move(result));
+    }
+    wake_();
   }
 
   bool WaitForEngine() {
@@ -216,13 +293,15 @@ class Log::Threads final {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false;  // guarded by mutex_, as the two below
+  bool stopping_ = false;  // guarded by mutex_, as the three below
   std::uint64_t events_ = 0;
   std::deque<std::pair<ReadRequest, Token>> reads_waiting_;
+  std::deque<VerifyJob> verifications_;
 
   std::mutex results_mutex_;
   std::vector<Completion> completions_;  // guarded by results_mutex_, as below
   std::vector<ReadResult> reads_done_;
+  std::vector<VerifyResult> verified_;
 
   std::vector<std::thread> threads_;
 };
@@ -313,6 +392,10 @@ void Log::Resume() {
 
 void Log::Read(const ReadRequest& request, Token token) { threads_->SubmitRead(request, token); }
 
+void Log::Verify(bool with_progress, Token token) { threads_->SubmitVerify(with_progress, token); }
+
+void Log::CancelVerify(Token token) { threads_->CancelVerify(token); }
+
 std::uint64_t Log::DurableLsn() const { return threads_->engine().DurableLsn(); }
 
 Stats Log::GetStats() { return threads_->engine().GetStats(); }
@@ -320,5 +403,7 @@ Stats Log::GetStats() { return threads_->engine().GetStats(); }
 std::vector<Completion> Log::TakeCompletions() { return threads_->TakeCompletions(); }
 
 std::vector<ReadResult> Log::TakeReads() { return threads_->TakeReads(); }
+
+std::vector<VerifyResult> Log::TakeVerifications() { return threads_->TakeVerifications(); }
 
 }  // namespace seglog::log

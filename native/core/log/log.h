@@ -47,6 +47,7 @@ struct ReadRequest {
   std::size_t bytes_max = 1u << 20;        // at least one record is returned whatever its size
   bool accepted = false;                   // also records that are accepted but not visible yet
   bool skip_corruption = false;            // go on behind damage, and report it
+  bool locate = false;                     // say where the first record lies
 };
 
 struct RecordColumns {
@@ -55,6 +56,16 @@ struct RecordColumns {
   std::uint32_t headers_offset, headers_bytes;  // in ReadResult::bytes
   std::uint32_t data_offset, data_bytes;
   format::RecordKind kind;
+};
+
+// Where a record lies, or will lie once it is destaged.
+struct RecordPlace {
+  std::string file;  // from the log's directory
+  std::uint64_t segment_id = 0;
+  std::uint64_t frame_offset = 0, record_offset = 0;  // in the file
+  std::uint64_t frame_position = 0;                   // in ReadResult::bytes
+  std::uint64_t frame_bytes = 0;
+  bool in_file = false;  // the whole frame is durable there, not only in the journal
 };
 
 // Some records of one stream, in order and without a gap between them.
@@ -68,6 +79,28 @@ struct ReadResult {
   std::uint64_t next_sequence = 0;  // where the next request goes on
   bool at_end = false;              // nothing more is visible now, or to_sequence was reached
   std::vector<Damage> damage;       // met and skipped before the first record
+  RecordPlace place;                // of the first record, where the request asked for it
+};
+
+struct VerifyProgress {
+  std::uint64_t bytes_done = 0, bytes_total = 0;
+  std::uint64_t segments_done = 0, segments_total = 0;
+};
+
+// What a verification has checked, and what is wrong.
+struct VerifyReport {
+  std::uint64_t segments = 0, sealed_segments = 0;
+  std::uint64_t bytes = 0;    // of the segments, headers and footers included
+  std::uint64_t records = 0;  // that are sound
+  DamageList damage;
+};
+
+struct VerifyResult {
+  Token token = 0;
+  bool done = false;  // the last one of its token; only it has the status and the report
+  Status status;
+  VerifyProgress progress;
+  VerifyReport report;
 };
 
 struct StreamInfo {
@@ -145,6 +178,11 @@ class Log final {
   void Resume();
   // Answered by a ReadResult.
   void Read(const ReadRequest& request, Token token);
+  // Checks everything that is stored, in the background. Answered by a VerifyResult, before it by
+  // others with progress where that is wanted.
+  void Verify(bool with_progress, Token token);
+  // Ends it at the next piece, with what was found so far; fine if it has ended.
+  void CancelVerify(Token token);
   // Commits and syncs what was accepted, writes the catalogue, answers. Later calls: kClosed.
   void Close(Token token);
 
@@ -154,6 +192,7 @@ class Log final {
   // What was answered since the last call. One thread at a time.
   std::vector<Completion> TakeCompletions();
   std::vector<ReadResult> TakeReads();
+  std::vector<VerifyResult> TakeVerifications();
 
  private:
   class Threads;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "log/report.h"
 
+#include <utility>
+
 #include "base/assert.h"
 
 namespace seglog::log {
@@ -59,6 +61,19 @@ const char* RecoveryStatusName(RecoveryStatus status) {
       return "corrupt";
   }
   SEGLOG_ASSERT(false);
+}
+
+void DamageList::Add(Damage damage) {
+  if (listed.size() < kDamageListedMax) {
+    listed.push_back(std::move(damage));
+  } else {
+    ++omitted;
+  }
+}
+
+void DamageList::Add(DamageList other) {
+  for (Damage& damage : other.listed) Add(std::move(damage));
+  omitted += other.omitted;
 }
 
 }  // namespace seglog::log

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What opening a log found and did, as data. JavaScript sees it as log.recovery.
+// What opening a log found and did, as data (JavaScript sees it as log.recovery), and damage as
+// every part of the log reports it.
 #pragma once
 
 #include <array>
@@ -51,6 +52,18 @@ struct Damage {
   std::uint64_t first_sequence = 0, last_sequence = 0;  // 0 where unknown
   std::uint64_t first_lsn = 0, last_lsn = 0;
 };
+
+// Bounded: damage beyond the bound is only counted.
+struct DamageList {
+  std::vector<Damage> listed;
+  std::uint64_t omitted = 0;
+
+  bool empty() const { return listed.empty(); }
+  void Add(Damage damage);
+  void Add(DamageList other);
+};
+// More entries than these are counted, but not listed.
+inline constexpr std::size_t kDamageListedMax = 10'000;
 
 // Records of one stream that were found in the journal above the snapshot.
 struct ReplayedStream {

@@ -14,7 +14,6 @@ namespace {
 
 // Holds most frames of tiny streams; a larger one is read again.
 constexpr std::uint64_t kFirstReadBytes = 2048;
-constexpr std::uint64_t kSearchWindowBytes = 1u << 20;
 
 bool IsMissing(const Status& status) {
   return status.code() == Code::kCorrupt || status.code() == Code::kNotFound;
@@ -31,7 +30,7 @@ Status Reader::ReadShared(const ReadRequest& request, const Place& place, std::u
   const Status walked = WalkLinks(place, *sequence, &frames, &stopped);
   if (!walked.ok()) {
     if (!IsMissing(walked)) return walked;
-    SearchShared(place, *sequence, stopped, &frames);
+    SEGLOG_RETURN_IF_ERROR(SearchShared(place, *sequence, stopped, &frames));
   }
   CollectShared(request, frames, sequence, result);
   if (!result->records.empty() || !result->status.ok()) return result->status;
@@ -42,7 +41,7 @@ Status Reader::ReadShared(const ReadRequest& request, const Place& place, std::u
   // Nothing of *sequence was found, up to the next frame that was.
   Damage& damage = result->damage.emplace_back();
   Place broken = place;
-  if (PlaceOfShared(place, stopped.segment_id, &broken)) damage.file = broken.path;
+  if (PlaceOfShared(place, stopped.segment_id, &broken)) damage.file = broken.segment.path();
   damage.key = place.key;
   damage.offset = stopped.offset;
   damage.what = walked.message();
@@ -68,10 +67,7 @@ bool Reader::PlaceOfShared(const Place& stream, std::uint64_t segment_id, Place*
                        [](const auto& segment, std::uint64_t id) { return segment->row.id < id; });
   if (found == segments.end() || (*found)->row.id != segment_id) return false;
   *place = stream;
-  place->segment = *found;
-  place->segment_id = segment_id;
-  place->end = (*found)->row.end;
-  place->path = SegmentPath("", (*found)->row);
+  place->segment = SegmentView(state_, state_->table.shared(), *found);
   return true;
 }
 
@@ -94,12 +90,13 @@ Status Reader::WalkLinks(const Place& stream, std::uint64_t sequence,
 // The frame at `position`, if it is the stream's one before `next_sequence`.
 Status Reader::FetchShared(const Place& stream, const format::SharedPosition& position,
                            std::uint64_t next_sequence, SharedFrame* frame) {
+  const SegmentView& segment = frame->place.segment;
   if (!PlaceOfShared(stream, position.segment_id, &frame->place) ||
-      position.offset >= frame->place.end) {
+      position.offset >= segment.row().end) {
     return Status(Code::kCorrupt, "the link to a frame leads nowhere");
   }
-  const std::string& path = frame->place.path;
-  const Status fetched = FetchFrame(frame->place, position.offset, kFirstReadBytes, &frame->window);
+  const std::string& path = segment.path();
+  const Status fetched = segment.FetchFrame(position.offset, kFirstReadBytes, &frame->window);
   if (!fetched.ok()) return fetched.path().empty() ? fetched.WithPath(path) : fetched;
   const Result<format::FrameHeader> header =
       format::VerifyFrame(frame->window.bytes, position.segment_id, position.offset);
@@ -115,8 +112,8 @@ Status Reader::FetchShared(const Place& stream, const format::SharedPosition& po
 // Adds every sound frame of the stream, from `sequence` on, that lies before those in `frames`: in
 // the segments from the stream's first one to `until`, or to the oldest frame where that is
 // nowhere.
-void Reader::SearchShared(const Place& stream, std::uint64_t sequence,
-                          const format::SharedPosition& until, std::vector<SharedFrame>* frames) {
+Status Reader::SearchShared(const Place& stream, std::uint64_t sequence,
+                            const format::SharedPosition& until, std::vector<SharedFrame>* frames) {
   const std::uint64_t next_sequence =
       frames->empty() ? stream.next_sequence : frames->back().header.first_sequence;
   const std::uint64_t last_id = std::max(
@@ -135,15 +132,19 @@ void Reader::SearchShared(const Place& stream, std::uint64_t sequence,
     Place place;
     if (!PlaceOfShared(stream, id, &place)) continue;
     std::uint64_t offset = format::kSegmentDataOffset;
-    while (offset < place.end) {
+    while (offset < place.segment.row().end) {
       SharedFrame frame;
-      Status sound = FetchFrame(place, offset, kSearchWindowBytes, &frame.window);
+      const Status fetched = place.segment.FetchFrame(offset, kFirstReadBytes, &frame.window);
+      if (!fetched.ok() && !IsMissing(fetched)) return fetched;
       const Result<format::FrameHeader> header =
-          sound.ok() ? format::VerifyFrame(frame.window.bytes, id, offset)
-                     : Result<format::FrameHeader>(sound);
+          fetched.ok() ? format::VerifyFrame(frame.window.bytes, id, offset)
+                       : Result<format::FrameHeader>(fetched);
       if (!header.ok()) {
-        format::FrameHeader found;
-        if (!FindNextFrame(place, offset, 0, &offset, &found)) break;
+        offset += format::kFrameAlignment;
+        format::FrameHeader next;
+        const Result<bool> found = place.segment.FindFrame(0, &offset, &next);
+        if (!found.ok()) return found.status();
+        if (!found.value()) break;
         continue;
       }
       if (header->shared() && header->stream_id == stream.stream_id &&
@@ -155,6 +156,7 @@ void Reader::SearchShared(const Place& stream, std::uint64_t sequence,
       offset += header->total_bytes();
     }
   }
+  return Status::Ok();
 }
 
 // Puts the frames that follow from *sequence on into one slab, with the positions of their records.
@@ -175,7 +177,7 @@ void Reader::CollectShared(const ReadRequest& request, const std::vector<SharedF
     slab_bytes += static_cast<std::size_t>(frame->header.total_bytes());
     ++count;
   }
-  Window slab;
+  SegmentWindow slab;
   slab.memory = std::make_unique_for_overwrite<std::byte[]>(slab_bytes);
   slab.bytes = ByteSpan(slab.memory.get(), slab_bytes);
   std::size_t position = 0;

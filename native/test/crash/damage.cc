@@ -6,6 +6,7 @@
 #include "format/catalog.h"
 #include "format/commit_block.h"
 #include "log/catalog_store.h"
+#include "test/crash/image_checks.h"
 
 namespace seglog::crash {
 namespace {
@@ -23,6 +24,18 @@ Workload SmallWorkload(std::uint32_t requests, bool close) {
 
 Failure Found(const std::string& where, const std::string& what) {
   return {.violation = {Invariant::kDamageIsFound, what}, .where = where};
+}
+
+std::set<std::string> SealedFiles(log::Engine* engine) {
+  std::set<std::string> files;
+  log::StreamTable& table = engine->state().table;
+  for (log::StreamHandle handle = 0; handle < table.size(); ++handle) {
+    for (const auto& segment : table.at(handle).segments) {
+      if (segment->row.state != format::SegmentState::kSealed) continue;
+      files.insert(log::SegmentPath(table.at(handle).key, segment->row));
+    }
+  }
+  return files;
 }
 
 bool PageIsUsed(const std::vector<std::byte>& bytes, std::uint64_t offset) {
@@ -95,6 +108,8 @@ DamagePhase::Outcome DamagePhase::Look(const test::DiskImage& image) {
   ++totals_->statuses[static_cast<std::size_t>(outcome.report.status)];
   if (outcome.opened.ok()) {
     outcome.read = ReadEverything(&life.engine(), false, &outcome.found);
+    outcome.verified = Verify(&life.engine());
+    outcome.sealed_files = SealedFiles(&life.engine());
   } else {
     outcome.changed_disk = disk->CurrentImage().Hash() != image.Hash();
   }
@@ -136,6 +151,7 @@ std::optional<Failure> DamagePhase::FlipBit(const RestingLog& resting, const std
     ++damage_->found_by_opening;
     return std::nullopt;
   }
+  if (auto failure = JudgeVerifying(outcome, path, where)) return failure;
   if (outcome.read.has_value()) {
     if (outcome.read->what.find("CORRUPT") == std::string::npos)
       return Found(where, outcome.read->what);
@@ -148,6 +164,21 @@ std::optional<Failure> DamagePhase::FlipBit(const RestingLog& resting, const std
   }
   // Only the mark itself lies above the mark.
   return Found(where, "damage changed what is read, and nobody noticed");
+}
+
+// Of one bit of one file. Opening for writing has put right what was wrong with a catalogue.
+std::optional<Failure> DamagePhase::JudgeVerifying(const Outcome& outcome, const std::string& path,
+                                                   const std::string& where) {
+  const auto wrong = [&](const std::string& what) {
+    return Failure{.violation = {Invariant::kVerifyIsRight, what}, .where = where};
+  };
+  for (const log::Damage& damage : outcome.verified) {
+    if (damage.file != path) return wrong("verifying names " + damage.file + ": " + damage.what);
+  }
+  if (!outcome.verified.empty()) return std::nullopt;
+  if (outcome.read.has_value()) return wrong("verifying passes what cannot be read");
+  if (outcome.sealed_files.contains(path)) return wrong("verifying passes a changed sealed file");
+  return std::nullopt;
 }
 
 std::optional<Failure> DamagePhase::DamageTail(std::uint64_t seed) {

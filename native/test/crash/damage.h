@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "test/crash/enumeration.h"
 
@@ -40,6 +41,8 @@ class DamagePhase final {
   struct Outcome {
     Status opened;
     std::optional<Violation> read;  // the first error of reading
+    std::vector<log::Damage> verified;
+    std::set<std::string> sealed_files;
     log::RecoveryReport report;
     FoundLog found;
     bool changed_disk = false;
@@ -49,6 +52,8 @@ class DamagePhase final {
   Outcome Look(const test::DiskImage& image);
   std::optional<Failure> FlipBit(const RestingLog& log, const std::string& path,
                                  std::uint64_t offset, unsigned bit);
+  static std::optional<Failure> JudgeVerifying(const Outcome& outcome, const std::string& path,
+                                               const std::string& where);
   std::optional<Failure> CheckTail(const RestingLog& log, const test::DiskImage& image,
                                    const std::string& how);
   std::optional<Failure> ExpectCorrupt(const RestingLog& log, const test::DiskImage& image,

@@ -100,6 +100,7 @@ std::optional<Failure> Enumeration::CheckImage(const Context& context, const tes
       return Fail(where, *violation);
     if (auto violation = model.Check(found, report, killed_only)) return Fail(where, *violation);
     if (auto violation = CheckSealed(&life.engine())) return Fail(where, *violation);
+    if (auto violation = CheckVerifies(&life.engine())) return Fail(where, *violation);
     calls = disk->calls();
   }
   // Opened again, from what recovery made durable and nothing else.

@@ -6,6 +6,7 @@
 
 #include "hash/sha256.h"
 #include "log/catalog_store.h"
+#include "log/verify.h"
 
 namespace seglog::crash {
 namespace {
@@ -50,6 +51,27 @@ std::optional<Violation> CheckSealed(log::Engine* engine) {
     }
   }
   return std::nullopt;
+}
+
+std::vector<log::Damage> Verify(log::Engine* engine) {
+  log::Verification verification(&engine->state());
+  Status status;
+  while (status.ok() && !verification.done()) status = verification.Step();
+  std::vector<log::Damage> damage = verification.TakeReport().damage.listed;
+  if (!status.ok()) {
+    damage.emplace_back();
+    damage.back().file = status.path();
+    damage.back().what = status.ToString();
+  }
+  return damage;
+}
+
+std::optional<Violation> CheckVerifies(log::Engine* engine) {
+  const std::vector<log::Damage> damage = Verify(engine);
+  if (damage.empty()) return std::nullopt;
+  const log::Damage& first = damage.front();
+  return Violation{Invariant::kVerifyIsRight,
+                   first.file + " at " + std::to_string(first.offset) + ": " + first.what};
 }
 
 std::optional<test::DiskImage> DamageNewestSnapshot(const test::DiskImage& image) {

@@ -47,6 +47,8 @@ const char* InvariantName(Invariant invariant) {
       return "HIDDEN_UNTIL_DURABLE";
     case Invariant::kEitherSnapshotOpens:
       return "EITHER_SNAPSHOT_OPENS";
+    case Invariant::kVerifyIsRight:
+      return "VERIFY_IS_RIGHT";
     case Invariant::kSealedIsWhole:
       return "SEALED_IS_WHOLE";
     case Invariant::kStopsOnFailure:

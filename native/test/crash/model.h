@@ -30,6 +30,7 @@ enum class Invariant : std::uint8_t {
   kRunsOn,               // no answer is left out, nothing stops without a failure
   kHiddenUntilDurable,   // a reader sees no record that a failed sync could still take back
   kEitherSnapshotOpens,  // with the newest catalogue damaged, the other one opens the same log
+  kVerifyIsRight,        // verifying names damage in a damaged log, and none in a sound one
   kSealedIsWhole,        // a segment that the catalogue calls sealed has a sound footer and content
   kStopsOnFailure,       // after a failed write or sync nothing is acknowledged, and reads go on
   kFullDiskPasses,       // a full disk refuses what does not fit, loses nothing, and then goes on

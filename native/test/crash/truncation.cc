@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "test/crash/image_checks.h"
 #include "test/support/engine_harness.h"
 
 namespace seglog::crash {
@@ -202,11 +203,14 @@ std::optional<Failure> TruncationPhase::CheckImage(const test::DiskImage& image,
       return Fail(Invariant::kNoFalseAlarm, opened.ToString(), where);
     }
     if (auto violation = program.Check(&log)) return Failure{*violation, where};
+    if (auto violation = CheckVerifies(&log.engine())) return Failure{*violation, where};
     later.Accept(&log);
     // Goes on, so that free files are used again.
     later.Continue(disk.get(), &log, truncation_->images, 30, false);
     log.Settle();
     if (auto violation = later.Check(&log)) return Failure{*violation, where + ", later"};
+    if (auto violation = CheckVerifies(&log.engine()))
+      return Failure{*violation, where + ", later"};
   }
   test::EngineHarness again(disk.get(), program.options);
   ++totals_->recoveries;
