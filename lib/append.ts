@@ -2,18 +2,27 @@
 // Appends on their way: what is handed to the addon, and the promise that its answer settles. The methods of a log and
 // of its streams check their arguments through these functions.
 
-import { checkOptions, checkSignal, expectedMessage, toBytes } from './check.js';
+import { checkArray, checkFields, checkOptions, checkSignal, ownBytes, toBytes } from './check.js';
 import type { Engine, Submission, Waiter } from './engine.js';
-import { type Failure, type SeglogError, toError } from './errors.js';
+import { type Failure, SeglogError, toError } from './errors.js';
 import { encodeHeaders } from './headers.js';
 import { checkDurability, type Durability } from './options.js';
 import { StreamRef } from './stream-ref.js';
-import type { AppendOptions, AppendResult, BatchOptions, BatchRecord, BatchResult, IngestOptions } from './types.js';
+import type {
+  AppendOptions,
+  AppendResult,
+  BatchOptions,
+  BatchRecord,
+  BatchResult,
+  IngestOptions,
+  StreamBatchRecord,
+} from './types.js';
 
 const APPEND_OPTIONS = ['headers', 'durability', 'signal'];
 const BATCH_OPTIONS = ['durability', 'signal'];
 const INGEST_OPTIONS = ['headers'];
 const BATCH_RECORD_FIELDS = ['key', 'data', 'headers'];
+const STREAM_BATCH_RECORD_FIELDS = ['data', 'headers'];
 /** Numbers per record in a packed batch: stream, offset and length of the headers, of the data. */
 const LAYOUT_COLUMNS = 5;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -27,16 +36,16 @@ export function append(
 ): Promise<AppendResult> {
   try {
     if (options !== undefined) checkOptions(options, APPEND_OPTIONS, 'append');
-    const signal = options?.signal;
+    const { headers, durability, signal } = options ?? {};
     checkSignal(signal, 'signal');
     signal?.throwIfAborted();
     const ref = refOf(engine, keyOrRef);
     const submission = new SingleAppend(
       engine,
       ref,
-      toBytes(data, 'data'),
-      encodeHeaders(options?.headers),
-      durabilityIndex(engine, options?.durability),
+      dataBytes(engine, data, 'data'),
+      encodeHeaders(headers),
+      durabilityIndex(engine, durability),
       signal,
     );
     engine.append(submission, submission.byteCount);
@@ -52,16 +61,42 @@ export function appendBatch(
   records: readonly BatchRecord[],
   options: BatchOptions | undefined,
 ): Promise<BatchResult> {
+  return submitBatch(engine, records, BATCH_RECORD_FIELDS, ({ key }) => engine.refOf(key), options);
+}
+
+/** See {@link Stream.appendBatch}. Never throws. */
+export function appendBatchTo(
+  engine: Engine,
+  ref: StreamRef,
+  records: readonly StreamBatchRecord[],
+  options: BatchOptions | undefined,
+): Promise<BatchResult> {
+  return submitBatch(engine, records, STREAM_BATCH_RECORD_FIELDS, () => ref, options);
+}
+
+function submitBatch<T extends StreamBatchRecord>(
+  engine: Engine,
+  records: readonly T[],
+  fields: readonly string[],
+  refOfRecord: (record: T) => StreamRef,
+  options: BatchOptions | undefined,
+): Promise<BatchResult> {
   try {
     if (options !== undefined) checkOptions(options, BATCH_OPTIONS, 'appendBatch');
-    const signal = options?.signal;
+    const { durability: chosen, signal } = options ?? {};
     checkSignal(signal, 'signal');
     signal?.throwIfAborted();
-    if (!Array.isArray(records)) throw new TypeError(expectedMessage('an array', 'records', records));
-    const durability = durabilityIndex(engine, options?.durability);
+    checkArray(records, 'records');
+    const durability = durabilityIndex(engine, chosen);
     engine.log();
-    if (records.length === 0) return Promise.resolve({ firstLsn: 0, records: [] });
-    const submission = new BatchAppend(engine, packBatch(engine, records), durability, signal);
+    const count = records.length;
+    if (count === 0) return Promise.resolve({ firstLsn: 0, records: [] });
+    const submission = new BatchAppend(
+      engine,
+      packBatch(engine, records, count, fields, refOfRecord),
+      durability,
+      signal,
+    );
     engine.append(submission, submission.byteCount);
     return withSignal(submission.promise, signal);
   } catch (error) {
@@ -78,7 +113,7 @@ export function ingest(
 ): boolean {
   if (options !== undefined) checkOptions(options, INGEST_OPTIONS, 'ingest');
   const ref = refOf(engine, keyOrRef);
-  const bytes = toBytes(data, 'data');
+  const bytes = dataBytes(engine, data, 'data');
   const headers = encodeHeaders(options?.headers);
   const durability = engine.durabilityIndex('none');
   const { native } = engine;
@@ -246,29 +281,57 @@ class BatchAppend implements Submission, Waiter {
   }
 }
 
-function packBatch(engine: Engine, records: readonly BatchRecord[]): PackedBatch {
+// Each field of each record is read once, so that what was checked is what is packed.
+function packBatch<T extends StreamBatchRecord>(
+  engine: Engine,
+  records: readonly T[],
+  count: number,
+  fields: readonly string[],
+  refOfRecord: (record: T) => StreamRef,
+): PackedBatch {
+  const { batchRecordsMax, batchBytesMax } = engine.options;
+  if (count > batchRecordsMax) {
+    throw tooLarge(`the batch has ${count} records, more than batchRecordsMax (${batchRecordsMax})`);
+  }
   const refs: StreamRef[] = [];
   const parts: Uint8Array[] = [];
-  const layout = new Float64Array(records.length * LAYOUT_COLUMNS);
+  const layout = new Float64Array(count * LAYOUT_COLUMNS);
   let offset = 0;
-  let column = 0;
-  for (const [index, record] of records.entries()) {
-    checkOptions(record, BATCH_RECORD_FIELDS, `records[${index}]`);
-    const ref = engine.refOf(record.key);
+  for (let index = 0; index < count; index++) {
+    const record = records[index];
+    checkFields(record, fields, `records[${index}]`);
+    if (record === undefined) continue;
+    const ref = refOfRecord(record);
     const headers = encodeHeaders(record.headers) ?? NO_BYTES;
-    const data = toBytes(record.data, `records[${index}].data`);
-    layout.set([0, offset, headers.length, offset + headers.length, data.length], column);
+    const data = ownBytes(dataBytes(engine, record.data, `records[${index}].data`));
+    layout.set([0, offset, headers.length, offset + headers.length, data.length], index * LAYOUT_COLUMNS);
     refs.push(ref);
     parts.push(headers, data);
     offset += headers.length + data.length;
-    column += LAYOUT_COLUMNS;
+    if (count > 1 && offset > batchBytesMax) {
+      throw tooLarge(`the batch has ${offset} bytes or more, over batchBytesMax (${batchBytesMax})`);
+    }
   }
   return { refs, bytes: Buffer.concat(parts, offset), layout };
 }
 
+/** As {@link toBytes}, of a record's data: refused before it is encoded or copied where it is too large. */
+function dataBytes(engine: Engine, data: string | Uint8Array, name: string): Uint8Array {
+  const { recordBytesMax } = engine.options;
+  // A character takes a byte at least.
+  const bytes = typeof data === 'string' && data.length > recordBytesMax ? undefined : toBytes(data, name);
+  if (bytes === undefined || bytes.length > recordBytesMax) {
+    throw tooLarge(`${name} has ${(bytes ?? data).length} bytes or more, over recordBytesMax (${recordBytesMax})`);
+  }
+  return bytes;
+}
+
+function tooLarge(what: string): SeglogError {
+  return new SeglogError('TOO_LARGE', `Too large: ${what}`);
+}
+
 function refOf(engine: Engine, keyOrRef: StreamRef | string | Uint8Array): StreamRef {
-  if (keyOrRef instanceof StreamRef) return keyOrRef;
-  return engine.refOf(keyOrRef);
+  return keyOrRef instanceof StreamRef ? keyOrRef : engine.refOf(keyOrRef);
 }
 
 function durabilityIndex(engine: Engine, durability: Durability | undefined): number {

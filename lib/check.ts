@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Checks of what callers pass in. Misuse throws TypeError or RangeError in one form of words.
+// Checks of what callers pass in. Misuse throws TypeError or RangeError in one form of words. What a getter or a proxy
+// of the caller's throws while it is read is passed on as it is.
 
-import { inspect, toUSVString } from 'node:util';
+import { inspect, toUSVString, types } from 'node:util';
+import { rangeError, typeError } from './errors.js';
+
+/** Names that are longer are no misspelling of an option. */
+const OPTION_NAME_CHARACTERS_MAX = 64;
 
 /** "Expected … for … but received … of type …": the form of every message about misuse. */
 export function expectedMessage(expected: string, name: string, value: unknown): string {
-  const shown = inspect(value, { depth: 0, maxStringLength: 40, maxArrayLength: 4, breakLength: Infinity });
-  return `Expected ${expected} for ${name} but received ${shown} of type ${typeof value}`;
+  return `Expected ${expected} for ${name} but received ${shown(value)} of type ${typeof value}`;
 }
 
 /** Throws unless `value` is a safe integer of at least `min` and at most `max`. */
 export function checkInteger(value: unknown, name: string, min = 0, max: number = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== 'number') throw new TypeError(expectedMessage('a number', name, value));
+  if (typeof value !== 'number') throw typeError(expectedMessage('a number', name, value));
   if (!Number.isSafeInteger(value) || value < min || value > max) {
     const range =
       max === Number.MAX_SAFE_INTEGER ? `a safe integer of at least ${min}` : `an integer from ${min} to ${max}`;
-    throw new RangeError(expectedMessage(range, name, value));
+    throw rangeError(expectedMessage(range, name, value));
   }
   return value;
 }
@@ -24,54 +28,122 @@ export function checkInteger(value: unknown, name: string, min = 0, max: number 
 export function checkOneOf<T extends string>(value: unknown, allowed: readonly T[], name: string): T {
   for (const one of allowed) if (value === one) return one;
   const list = allowed.map((one) => `'${one}'`).join(', ');
-  throw new TypeError(expectedMessage(`one of ${list}`, name, value));
+  throw typeError(expectedMessage(`one of ${list}`, name, value));
 }
 
 /** Throws unless `value` is a boolean. */
 export function checkBoolean(value: unknown, name: string): boolean {
-  if (typeof value !== 'boolean') throw new TypeError(expectedMessage('a boolean', name, value));
+  if (typeof value !== 'boolean') throw typeError(expectedMessage('a boolean', name, value));
   return value;
+}
+
+/** Throws unless `value` is undefined or a function. */
+export function checkFunction(value: unknown, name: string): void {
+  if (value === undefined || typeof value === 'function') return;
+  throw typeError(expectedMessage('a function', name, value));
+}
+
+/** Throws unless `value` is an array. */
+export function checkArray(value: unknown, name: string): void {
+  if (!Array.isArray(value)) throw typeError(expectedMessage('an array', name, value));
 }
 
 /** Throws unless `value` is undefined or an AbortSignal. */
 export function checkSignal(value: unknown, name: string): void {
-  if (value === undefined || value instanceof AbortSignal) return;
-  throw new TypeError(expectedMessage('an AbortSignal', name, value));
+  if (value === undefined || (value instanceof AbortSignal && isSound(value))) return;
+  throw typeError(expectedMessage('an AbortSignal', name, value));
 }
 
-/** Throws where `options` is no object or has a property that is not in `known`, naming the nearest that is. */
+/** Throws unless `value` is an object that can have named fields: no array, Map, Date and the like. */
+export function checkObject(value: unknown, name: string): asserts value is object {
+  if (typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Object]')
+    return;
+  throw typeError(expectedMessage('an object', name, value));
+}
+
+/** Throws where the options of `name` are no object or have a property that is not in `known`. */
 export function checkOptions(options: unknown, known: readonly string[], name: string): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(expectedMessage('an object', name, options));
-  }
-  for (const given of Object.keys(options)) {
-    if (!known.includes(given)) {
-      throw new TypeError(`Unknown option '${given}' in ${name}; did you mean '${nearest(given, known)}'?`);
-    }
+  checkFields(options, known, `the options of ${name}`);
+}
+
+/** Throws where `value` is no object or has a property that is not in `known`, naming the one that was meant. */
+export function checkFields(value: unknown, known: readonly string[], name: string): void {
+  checkObject(value, name);
+  // Inherited ones as well: they would be read.
+  for (const given in value) {
+    if (known.includes(given)) continue;
+    const meant = nearest(given, known);
+    const question = meant === undefined ? '' : `; did you mean '${meant}'?`;
+    throw typeError(`Unknown property ${shown(given)} in ${name}${question}`);
   }
 }
 
 /** The bytes of a Uint8Array as they are, or the UTF-8 of a string, which must not hold lone surrogates. */
 export function toBytes(value: unknown, name: string): Uint8Array {
   if (typeof value === 'string') {
-    if (toUSVString(value) !== value) {
-      throw new TypeError(expectedMessage('a string without lone surrogates', name, value));
-    }
+    checkWellFormed(value, name);
     return Buffer.from(value, 'utf8');
   }
-  if (value instanceof Uint8Array) return value;
-  throw new TypeError(expectedMessage('a string or a Uint8Array', name, value));
+  if (!types.isUint8Array(value)) throw typeError(expectedMessage('a string or a Uint8Array', name, value));
+  const prototype = Object.getPrototypeOf(value);
+  // A copy that a subclass has no say in.
+  const bytes = prototype === Buffer.prototype || prototype === Uint8Array.prototype ? value : new Uint8Array(value);
+  if (bytes.length === 0 && isGone(value)) {
+    throw typeError(`Expected a Uint8Array for ${name} but received one whose buffer was detached or shrunk`);
+  }
+  return bytes;
 }
 
-function nearest(word: string, candidates: readonly string[]): string {
-  let best = '';
-  let bestDistance = Number.POSITIVE_INFINITY;
+/** The same bytes, which no other thread can change or lengthen between two looks at them. */
+export function ownBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes;
+}
+
+/** Throws where a string has lone surrogates, which UTF-8 cannot hold. */
+export function checkWellFormed(value: string, name: string): void {
+  if (toUSVString(value) !== value) throw typeError(expectedMessage('a string without lone surrogates', name, value));
+}
+
+// The methods of a proxy or of an object that only inherits from AbortSignal would fail later, in the wrong place.
+function isSound(signal: AbortSignal): boolean {
+  if (types.isProxy(signal)) return false;
+  try {
+    return typeof signal.aborted === 'boolean';
+  } catch {
+    return false;
+  }
+}
+
+// Such an array looks empty, but its methods throw.
+function isGone(bytes: Uint8Array): boolean {
+  try {
+    Uint8Array.prototype.at.call(bytes, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+// Short whatever was passed, and without running any of its code.
+function shown(value: unknown): string {
+  const depth = typeof value === 'object' || typeof value === 'function' ? -1 : 0;
+  try {
+    return inspect(value, { depth, customInspect: false, maxStringLength: 40, breakLength: Infinity });
+  } catch {
+    return `an ${typeof value} that cannot be shown`;
+  }
+}
+
+// Undefined where none is near: a third of the letters wrong is another word.
+function nearest(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > OPTION_NAME_CHARACTERS_MAX) return undefined;
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(word.length / 3));
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
+    if (distance > bestDistance || (distance === bestDistance && best !== undefined)) continue;
+    best = candidate;
+    bestDistance = distance;
   }
   return best;
 }

@@ -123,7 +123,7 @@ export class Engine {
   refOf(key: unknown): StreamRef {
     const known = typeof key === 'string' ? this.#refs.get(key) : undefined;
     if (known !== undefined) return known;
-    const ref = new StreamRef(Uint8Array.from(keyBytes(key)));
+    const ref = new StreamRef(keyBytes(key));
     if (typeof key !== 'string') return ref;
     if (this.#refs.size >= KEYS_REMEMBERED_MAX) this.#refs.clear();
     this.#refs.set(key, ref);

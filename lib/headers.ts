@@ -3,8 +3,8 @@
 // its name, a type byte (0 bytes, 1 string), the length of its value, and the value. Lengths and the count are
 // unsigned LEB128 varints. Pure functions.
 
-import { expectedMessage, toBytes } from './check.js';
-import { SeglogError } from './errors.js';
+import { checkObject, ownBytes, toBytes } from './check.js';
+import { rangeError, SeglogError } from './errors.js';
 
 /** Headers to be written with a record: names to strings or bytes, at most 64 KiB encoded. */
 export type HeadersInput = Readonly<Record<string, string | Uint8Array>>;
@@ -17,30 +17,32 @@ export const HEADER_BYTES_MAX: number = 64 * 1024;
 /** What records without headers have. */
 export const NO_HEADERS: Headers = Object.freeze(Object.create(null));
 
+/** Of a name that is part of a message. */
+const NAME_CHARACTERS_SHOWN = 40;
 const TYPE_BYTES = 0;
 const TYPE_STRING = 1;
 
 /** The encoding, or undefined where there are no headers. Throws TypeError and RangeError. */
 export function encodeHeaders(headers: HeadersInput | undefined): Uint8Array | undefined {
   if (headers === undefined) return undefined;
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers) || headers instanceof Uint8Array) {
-    throw new TypeError(expectedMessage('an object of strings and Uint8Arrays', 'headers', headers));
-  }
+  checkObject(headers, 'headers');
   const entries = Object.entries(headers);
   if (entries.length === 0) return undefined;
   const parts: Uint8Array[] = [varint(entries.length)];
+  let byteCount = 0;
   for (const [name, value] of entries) {
+    // Counted before they are encoded, since a byte holds one character at most; and again behind it.
+    checkByteCount(byteCount + name.length);
     const nameBytes = toBytes(name, 'a header name');
-    const valueBytes = toBytes(value, `header '${name}'`);
+    if (typeof value === 'string') checkByteCount(byteCount + value.length);
+    const valueBytes = ownBytes(toBytes(value, `header '${name.slice(0, NAME_CHARACTERS_SHOWN)}'`));
     const type = typeof value === 'string' ? TYPE_STRING : TYPE_BYTES;
     parts.push(varint(nameBytes.length), nameBytes, Uint8Array.of(type), varint(valueBytes.length), valueBytes);
+    byteCount += nameBytes.length + valueBytes.length;
+    checkByteCount(byteCount);
   }
   const encoded = Buffer.concat(parts);
-  if (encoded.length > HEADER_BYTES_MAX) {
-    throw new RangeError(
-      `Expected at most ${HEADER_BYTES_MAX} bytes of encoded headers but received ${encoded.length}`,
-    );
-  }
+  checkByteCount(encoded.length);
   return encoded;
 }
 
@@ -89,6 +91,11 @@ class HeaderReader {
     }
     throw corruptHeaders('a varint of more than three bytes');
   }
+}
+
+function checkByteCount(atLeast: number): void {
+  if (atLeast <= HEADER_BYTES_MAX) return;
+  throw rangeError(`Expected at most ${HEADER_BYTES_MAX} bytes of encoded headers but received ${atLeast} or more`);
 }
 
 function varint(value: number): Uint8Array {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-export { type ErrorCode, SeglogError } from './errors.js';
+export { type ErrorCode, type Misuse, SeglogError } from './errors.js';
 export type { Headers, HeadersInput } from './headers.js';
+export type { LockHolder } from './lock-holder.js';
 export type { Log } from './log.js';
 export { openLog } from './open.js';
 export type { CreateMode, Durability, OpenOptions, ResolvedOptions } from './options.js';
@@ -28,6 +29,7 @@ export type {
   LogReadOptions,
   LogStats,
   ReadOptions,
+  StreamBatchRecord,
   StreamInfo,
   WaitOptions,
 } from './types.js';

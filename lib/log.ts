@@ -160,8 +160,9 @@ export class Log implements AsyncDisposable {
   /** The streams that have records and whose key begins with `prefix`. Throws CLOSED, TypeError. */
   streams(options?: { readonly prefix?: string | Uint8Array | undefined }): StreamInfo[] {
     if (options !== undefined) checkOptions(options, ['prefix'], 'streams');
-    const prefix = toBytes(options?.prefix ?? '', 'prefix');
-    const streams = this.#engine.native.streams(this.#engine.log(), prefix);
+    const { prefix = '' } = options ?? {};
+    const prefixBytes = toBytes(prefix, 'prefix');
+    const streams = this.#engine.native.streams(this.#engine.log(), prefixBytes);
     return streams.map(({ handle: _, ...info }) => ({ ...info, key: keyOf(info.key) }));
   }
 

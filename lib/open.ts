@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Opening a log.
 
-import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkOptions, expectedMessage } from './check.js';
+import { checkWellFormed, expectedMessage } from './check.js';
 import { Engine } from './engine.js';
-import { type Failure, toError } from './errors.js';
+import { type Failure, toError, typeError } from './errors.js';
+import { describeThisProcess } from './lock-holder.js';
 import { Log } from './log.js';
 import { loadNative } from './native.js';
 import { type OpenOptions, resolveOptions } from './options.js';
@@ -30,14 +30,13 @@ import { toRecoveryReport } from './report.js';
  */
 export async function openLog(directory: string | URL, options: OpenOptions = {}): Promise<Log> {
   const path = directoryPath(directory);
-  if (typeof options !== 'object' || options === null) checkOptions(options, [], 'openLog');
   const native = loadNative();
   const resolved = resolveOptions(options, native.constants);
   let settle: (failure: Failure | undefined) => void = () => {};
   const opened = new Promise<Failure | undefined>((done) => {
     settle = done;
   });
-  const engine = new Engine(native, path, resolved, lockOwner(), (failure) => settle(failure));
+  const engine = new Engine(native, path, resolved, describeThisProcess(), (failure) => settle(failure));
   const failure = await opened;
   if (failure === undefined) return new Log(engine, toRecoveryReport(engine.recovery()));
   const report = failure.code === 'CORRUPT' ? toRecoveryReport(engine.recovery()) : undefined;
@@ -46,17 +45,19 @@ export async function openLog(directory: string | URL, options: OpenOptions = {}
 }
 
 function directoryPath(directory: unknown): string {
-  if (directory instanceof URL) return fileURLToPath(directory);
-  if (typeof directory !== 'string')
-    throw new TypeError(expectedMessage('a path or a file URL', 'directory', directory));
-  if (directory === '' || directory.includes('\0')) {
-    throw new TypeError(expectedMessage('a path that is not empty and has no null bytes', 'directory', directory));
+  const path = directory instanceof URL ? pathOfUrl(directory) : directory;
+  if (typeof path !== 'string') throw typeError(expectedMessage('a path or a file URL', 'directory', path));
+  if (path === '' || path.includes('\0')) {
+    throw typeError(expectedMessage('a path that is not empty and has no null bytes', 'directory', path));
   }
-  return resolve(directory);
+  checkWellFormed(path, 'directory');
+  return resolve(path);
 }
 
-// Others see it in the message of LOCKED.
-function lockOwner(): string {
-  const started = new Date(Date.now() - process.uptime() * 1000).toISOString();
-  return `pid=${process.pid}\nhost=${hostname()}\nstarted=${started}\n`;
+function pathOfUrl(url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw typeError(expectedMessage('a path or a file URL', 'directory', url.href), error);
+  }
 }

@@ -3,6 +3,7 @@
 // Defaults of the numeric options are the core's (native/core/log/options.h); a test compares the JSDoc with them.
 
 import { checkBoolean, checkInteger, checkOneOf, checkOptions } from './check.js';
+import { rangeError, typeError } from './errors.js';
 import type { NativeAddon } from './native.js';
 import { PRESETS, type Preset } from './presets.js';
 
@@ -105,7 +106,7 @@ export interface OpenOptions {
   readonly recordBytesMax?: number | undefined;
   /** Data and header bytes of one batch at most; the same holds. Default 67,108,864; 1 to 134,217,728. */
   readonly batchBytesMax?: number | undefined;
-  /** Records of one batch at most. Default 1,048,576; 1 to 1,073,741,824. */
+  /** Records of one batch at most. Default 1,048,576; 1 to 16,777,216. */
   readonly batchRecordsMax?: number | undefined;
   /**
    * Frames with more than one record are at most this many bytes. A read verifies whole frames: larger ones cost more
@@ -142,11 +143,10 @@ export type ResolvedOptions = {
   readonly [Name in Exclude<keyof OpenOptions, 'preset'>]-?: NonNullable<OpenOptions[Name]>;
 } & { readonly preset: Preset | undefined };
 
+const CHOICES = ['create', 'readOnly', 'onCorruption', 'durability', 'direct', 'preset'] as const;
+
 /** The names of the options that are numbers. */
-export type NumericOption = Exclude<
-  keyof OpenOptions,
-  'create' | 'readOnly' | 'onCorruption' | 'durability' | 'direct' | 'preset'
->;
+export type NumericOption = Exclude<keyof OpenOptions, (typeof CHOICES)[number]>;
 
 /** What a numeric option may be. */
 export interface NumericRule {
@@ -173,7 +173,7 @@ export const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
   appendsWaitingMax: { min: 1 },
   recordBytesMax: { min: 1, max: 128 * 1024 ** 2 },
   batchBytesMax: { min: 1, max: 128 * 1024 ** 2 },
-  batchRecordsMax: { min: 1, max: 2 ** 30 },
+  batchRecordsMax: { min: 1, max: 2 ** 24 },
   frameBytesMax: { min: PAGE_BYTES, max: 512 * 1024 },
   destageBytes: { min: PAGE_BYTES },
   carryBytesMax: { min: 0 },
@@ -182,33 +182,43 @@ export const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
   openSegmentsMax: { min: 1, max: 65536 },
 };
 
+const OPTION_NAMES: readonly string[] = [...CHOICES, ...Object.keys(NUMERIC_RULES)];
+
 /** Checks what was given and fills in what was not. Throws TypeError and RangeError. */
 export function resolveOptions(given: OpenOptions, constants: NativeAddon['constants']): ResolvedOptions {
-  const preset = given.preset === undefined ? undefined : checkOneOf<Preset>(given.preset, presetNames(), 'preset');
+  checkOptions(given, OPTION_NAMES, 'openLog');
+  // Each is read once, so that what was checked is what is used.
+  const numbers = new Map(numericRules().map(([name]): [NumericOption, unknown] => [name, given[name]]));
+  const { create: createGiven, readOnly = false, onCorruption = 'fail', durability = 'sync', direct = true } = given;
+  const { preset: presetGiven } = given;
+  const preset = presetGiven === undefined ? undefined : checkOneOf<Preset>(presetGiven, presetNames(), 'preset');
   const resolved: ResolvedOptions = {
-    create: checkOneOf<CreateMode>(given.create ?? 'if-missing', ['if-missing', 'never', 'new'], 'create'),
-    readOnly: checkBoolean(given.readOnly ?? false, 'readOnly'),
-    onCorruption: checkOneOf(given.onCorruption ?? 'fail', ['fail', 'skip'], 'onCorruption'),
-    durability: checkDurability(given.durability ?? 'sync'),
-    direct: checkBoolean(given.direct ?? true, 'direct'),
+    create: checkOneOf<CreateMode>(
+      createGiven === undefined ? 'if-missing' : createGiven,
+      ['if-missing', 'never', 'new'],
+      'create',
+    ),
+    readOnly: checkBoolean(readOnly, 'readOnly'),
+    onCorruption: checkOneOf(onCorruption, ['fail', 'skip'], 'onCorruption'),
+    durability: checkDurability(durability),
+    direct: checkBoolean(direct, 'direct'),
     preset,
-    ...resolveNumbers(given, preset, constants),
+    ...resolveNumbers(numbers, preset, constants),
   };
-  checkOptions(given, Object.keys(resolved), 'openLog');
   if (resolved.onCorruption === 'skip' && !resolved.readOnly) {
-    throw new TypeError("Expected readOnly: true beside onCorruption: 'skip': a log with damage takes no appends");
+    throw typeError("Expected readOnly: true beside onCorruption: 'skip': a log with damage takes no appends");
   }
-  if (resolved.readOnly && given.create !== undefined && given.create !== 'never') {
-    throw new TypeError(`Expected create: 'never' beside readOnly: true but received '${given.create}'`);
+  if (resolved.readOnly && createGiven !== undefined && createGiven !== 'never') {
+    throw typeError(`Expected create: 'never' beside readOnly: true but received '${createGiven}'`);
   }
   if (resolved.journalFirstBytes > resolved.journalFileBytes) {
-    throw new RangeError('Expected journalFirstBytes to be at most journalFileBytes');
+    throw rangeError('Expected journalFirstBytes to be at most journalFileBytes');
   }
   if (resolved.carryBytesMax > resolved.journalFileBytes / 4) {
-    throw new RangeError('Expected carryBytesMax to be at most a quarter of journalFileBytes');
+    throw rangeError('Expected carryBytesMax to be at most a quarter of journalFileBytes');
   }
   if (resolved.journalLiveBytesMax < 2 * resolved.journalFileBytes) {
-    throw new RangeError('Expected journalLiveBytesMax to be at least twice journalFileBytes');
+    throw rangeError('Expected journalLiveBytesMax to be at least twice journalFileBytes');
   }
   return resolved;
 }
@@ -229,17 +239,20 @@ export function nativeOptionValues(options: ResolvedOptions, constants: NativeAd
 
 // What was given, else what the preset says, else the core's default.
 function resolveNumbers(
-  given: OpenOptions,
+  given: ReadonlyMap<NumericOption, unknown>,
   preset: Preset | undefined,
   constants: NativeAddon['constants'],
 ): Record<NumericOption, number> {
   const defaults = preset === undefined ? {} : PRESETS[preset];
-  const numeric = (name: NumericOption) => resolveNumber(name, given[name] ?? defaults[name], constants);
+  const numeric = (name: NumericOption) => {
+    const value = given.get(name);
+    return resolveNumber(name, value === undefined ? defaults[name] : value, constants);
+  };
   const journalFileBytes = numeric('journalFileBytes');
   const atMost = (name: NumericOption, bound: number) =>
-    given[name] === undefined ? Math.min(numeric(name), bound) : numeric(name);
+    given.get(name) === undefined ? Math.min(numeric(name), bound) : numeric(name);
   const atLeast = (name: NumericOption, bound: number) =>
-    given[name] === undefined ? Math.max(numeric(name), bound) : numeric(name);
+    given.get(name) === undefined ? Math.max(numeric(name), bound) : numeric(name);
   return {
     segmentBytes: numeric('segmentBytes'),
     sharedStreamBytesMax: numeric('sharedStreamBytesMax'),
@@ -269,7 +282,7 @@ function resolveNumber(name: NumericOption, given: unknown, constants: NativeAdd
   }
   const value = checkInteger(given, name, rule.min, rule.max);
   if (rule.multipleOf !== undefined && value % rule.multipleOf !== 0) {
-    throw new RangeError(`Expected a multiple of ${rule.multipleOf} for ${name} but received ${value} of type number`);
+    throw rangeError(`Expected a multiple of ${rule.multipleOf} for ${name} but received ${value} of type number`);
   }
   return value;
 }

@@ -4,7 +4,7 @@
 // lets go of it. Several next() calls at once are answered in order.
 
 import { withSignal } from './append.js';
-import { checkInteger, checkOneOf, checkOptions, checkSignal, expectedMessage } from './check.js';
+import { checkArray, checkFunction, checkInteger, checkOneOf, checkOptions, checkSignal } from './check.js';
 import type { Engine, NativeRead } from './engine.js';
 import { closedError, toError } from './errors.js';
 import { keyBytes } from './key.js';
@@ -44,15 +44,23 @@ interface BatchRequest extends Omit<NativeRead, 'stream'> {
 /** Checks the options of a read. Throws TypeError and RangeError. */
 export function batchRequest(options: ReadOptions | undefined): BatchRequest {
   if (options !== undefined) checkOptions(options, READ_OPTIONS, 'read');
-  checkReadOptions(options);
+  const {
+    from = 1,
+    to = Number.MAX_SAFE_INTEGER,
+    batchBytes = BATCH_BYTES_DEFAULT,
+    visible = 'acknowledged',
+  } = options ?? {};
+  const { signal, onDamage } = options ?? {};
+  checkSignal(signal, 'signal');
+  checkFunction(onDamage, 'onDamage');
   return {
-    fromSeq: checkInteger(options?.from ?? 1, 'from', 1),
-    toSeq: checkInteger(options?.to ?? Number.MAX_SAFE_INTEGER, 'to'),
+    fromSeq: checkInteger(from, 'from', 1),
+    toSeq: checkInteger(to, 'to'),
     fromLsn: 0,
-    bytesMax: checkInteger(options?.batchBytes ?? BATCH_BYTES_DEFAULT, 'batchBytes', 1, BATCH_BYTES_MAX),
-    accepted: checkOneOf(options?.visible ?? 'acknowledged', ['acknowledged', 'accepted'], 'visible') === 'accepted',
-    signal: options?.signal,
-    onDamage: options?.onDamage,
+    bytesMax: checkInteger(batchBytes, 'batchBytes', 1, BATCH_BYTES_MAX),
+    accepted: checkOneOf(visible, ['acknowledged', 'accepted'], 'visible') === 'accepted',
+    signal,
+    onDamage,
   };
 }
 
@@ -224,7 +232,8 @@ class Cursor {
 /** Merges streams by LSN with a binary heap. What was appended after the read began is left out. */
 export class MergeReader extends Reader<LogRecord> implements LsnReader {
   readonly #engine: Engine;
-  readonly #options: LogReadOptions | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onDamage: ((damage: Damage) => void) | undefined;
   readonly #fromLsn: number;
   // As bytes in latin1.
   readonly #keys: ReadonlySet<string> | undefined;
@@ -236,15 +245,16 @@ export class MergeReader extends Reader<LogRecord> implements LsnReader {
   constructor(engine: Engine, options: LogReadOptions | undefined) {
     super();
     if (options !== undefined) checkOptions(options, LOG_READ_OPTIONS, 'read');
-    checkReadOptions(options);
-    this.#fromLsn = checkInteger(options?.fromLsn ?? 1, 'fromLsn');
-    if (options?.keys !== undefined && !Array.isArray(options.keys)) {
-      throw new TypeError(expectedMessage('an array of keys', 'keys', options.keys));
-    }
-    this.#keys = options?.keys === undefined ? undefined : new Set(options.keys.map(canonicalKey));
+    const { fromLsn = 1, keys, signal, onDamage } = options ?? {};
+    checkSignal(signal, 'signal');
+    checkFunction(onDamage, 'onDamage');
+    this.#fromLsn = checkInteger(fromLsn, 'fromLsn');
+    if (keys !== undefined) checkArray(keys, 'keys');
     engine.log();
+    this.#keys = keys === undefined ? undefined : new Set(Array.from(keys, canonicalKey));
     this.#engine = engine;
-    this.#options = options;
+    this.#signal = signal;
+    this.#onDamage = onDamage;
   }
 
   protected override ready(): LogRecord | undefined {
@@ -283,10 +293,12 @@ export class MergeReader extends Reader<LogRecord> implements LsnReader {
     const lastLsn = streams.reduce((highest, info) => Math.max(highest, info.lastLsn), 0);
     const share = Math.floor(MERGE_BYTES_MAX / Math.max(1, streams.length));
     const batchBytes = Math.max(MERGE_BATCH_BYTES_MIN, Math.min(BATCH_BYTES_DEFAULT, share));
-    const { signal, onDamage } = this.#options ?? {};
     const cursors = streams.map((info) => {
       const ref = this.#engine.refOf(info.key);
-      const request = { ...batchRequest({ batchBytes, signal, onDamage }), fromLsn: this.#fromLsn };
+      const request = {
+        ...batchRequest({ batchBytes, signal: this.#signal, onDamage: this.#onDamage }),
+        fromLsn: this.#fromLsn,
+      };
       return new Cursor(new BatchReader(this.#engine, ref, request), lastLsn);
     });
     await Promise.all(cursors.map((cursor) => cursor.fetch()));
@@ -324,12 +336,5 @@ function siftDown(heap: Cursor[]): void {
     heap[at] = child;
     heap[smaller] = parent;
     at = smaller;
-  }
-}
-
-function checkReadOptions(options: ReadOptions | LogReadOptions | undefined): void {
-  checkSignal(options?.signal, 'signal');
-  if (options?.onDamage !== undefined && typeof options.onDamage !== 'function') {
-    throw new TypeError(expectedMessage('a function', 'onDamage', options.onDamage));
   }
 }

@@ -2,6 +2,7 @@
 // Records as they are read: views over a slab of verified bytes, which the garbage collector owns.
 
 import { formatRef } from './append.js';
+import { checkInteger } from './check.js';
 import { decodeHeaders, type Headers } from './headers.js';
 import type { Key } from './key.js';
 import type { NativePlace, NativeReadResult } from './native.js';
@@ -147,11 +148,9 @@ export class RecordBatch implements Iterable<LogRecord> {
     return this.#stream.ref.key;
   }
 
-  /** The record at `index`, counted from 0. Throws RangeError where there is none. */
+  /** The record at `index`, counted from 0. Throws RangeError where there is none, and TypeError. */
   at(index: number): LogRecord {
-    if (!(index >= 0 && index < this.length)) {
-      throw new RangeError(`Expected an index below ${this.length} but received ${index}`);
-    }
+    checkInteger(index, 'index', 0, this.length - 1);
     const base = index * COLUMNS;
     return new LogRecord(
       this.#stream,

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A stream of an open log: the records of one key. A handle, so that no call looks the key up.
 
-import { append, appendBatch, ingest, withSignal } from './append.js';
-import { checkInteger, checkOptions, checkSignal, expectedMessage } from './check.js';
+import { append, appendBatchTo, ingest, withSignal } from './append.js';
+import { checkInteger, checkOptions, checkSignal } from './check.js';
 import type { Engine } from './engine.js';
-import type { HeadersInput } from './headers.js';
 import type { Key } from './key.js';
 import { BatchReader, batchRequest, type RecordBatchReader, type RecordReader, StreamReader } from './reader.js';
 import type { LogRecord, RecordLocation } from './record.js';
@@ -16,6 +15,7 @@ import type {
   BatchResult,
   IngestOptions,
   ReadOptions,
+  StreamBatchRecord,
   StreamInfo,
   WaitOptions,
 } from './types.js';
@@ -42,16 +42,8 @@ export class Stream {
   }
 
   /** As `log.appendBatch`, all to this stream. */
-  appendBatch(
-    records: readonly { readonly data: string | Uint8Array; readonly headers?: HeadersInput | undefined }[],
-    options?: BatchOptions,
-  ): Promise<BatchResult> {
-    if (!Array.isArray(records)) return Promise.reject(new TypeError(expectedMessage('an array', 'records', records)));
-    return appendBatch(
-      this.#engine,
-      records.map((record) => ({ ...record, key: this.#ref.key })),
-      options,
-    );
+  appendBatch(records: readonly StreamBatchRecord[], options?: BatchOptions): Promise<BatchResult> {
+    return appendBatchTo(this.#engine, this.#ref, records, options);
   }
 
   /** As `log.ingest`, to this stream. */
@@ -80,7 +72,8 @@ export class Stream {
   /** The record with that sequence, or undefined where there is none (yet, or any more). Fails as `read` does. */
   async get(seq: number, options?: WaitOptions): Promise<LogRecord | undefined> {
     checkInteger(seq, 'seq', 1);
-    const reader = this.#batches({ ...options, from: seq, to: seq, batchBytes: 1 });
+    const signal = checkWaitOptions(options, 'get');
+    const reader = this.#batches({ from: seq, to: seq, batchBytes: 1, signal });
     const batch = (await reader.next()).value;
     return batch?.at(0);
   }
@@ -104,8 +97,9 @@ export class Stream {
   async getRange(first: number, last: number, options?: WaitOptions): Promise<LogRecord[]> {
     checkInteger(first, 'first', 1);
     checkInteger(last, 'last', 0);
+    const signal = checkWaitOptions(options, 'getRange');
     const records: LogRecord[] = [];
-    for await (const batch of this.#batches({ ...options, from: first, to: last })) records.push(...batch);
+    for await (const batch of this.#batches({ from: first, to: last, signal })) records.push(...batch);
     return records;
   }
 
@@ -160,7 +154,8 @@ export class Stream {
 export function checkWaitOptions(options: WaitOptions | undefined, name: string): AbortSignal | undefined {
   if (options === undefined) return undefined;
   checkOptions(options, ['signal'], name);
-  checkSignal(options.signal, 'signal');
-  options.signal?.throwIfAborted();
-  return options.signal;
+  const { signal } = options;
+  checkSignal(signal, 'signal');
+  signal?.throwIfAborted();
+  return signal;
 }

@@ -34,8 +34,12 @@ export interface IngestOptions {
 }
 
 /** One record of a batch. */
-export interface BatchRecord {
+export interface BatchRecord extends StreamBatchRecord {
   readonly key: string | Uint8Array;
+}
+
+/** One record of a batch to one stream. */
+export interface StreamBatchRecord {
   readonly data: string | Uint8Array;
   readonly headers?: HeadersInput | undefined;
 }

@@ -125,7 +125,9 @@ describe('misuse', () => {
     const error = await openError({ segmentByte: 1 });
     expect(error).toBeInstanceOf(TypeError);
     expect(error).toMatchObject({ message: expect.stringContaining("did you mean 'segmentBytes'?") });
-    expect(await openError({ readonly: true })).toMatchObject({ message: expect.stringContaining("'readOnly'") });
+    expect(await openError({ readonly: true })).toMatchObject({
+      message: expect.stringContaining("did you mean 'readOnly'?"),
+    });
   });
 
   test.each<[OpenOptions | { readonly [name: string]: unknown } | number | null]>([

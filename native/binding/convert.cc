@@ -158,6 +158,7 @@ Napi::Value FailureOf(Napi::Env env, const Status& status) {
   object.Set("errno", Napi::Number::New(env, status.error_number()));
   object.Set("syscall", status.syscall());
   object.Set("path", status.path());
+  object.Set("detail", status.detail());
   return object;
 }
 

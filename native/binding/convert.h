@@ -30,7 +30,7 @@ std::uint64_t ToUint64(const Napi::Value& number);
 // The bytes of a Uint8Array, or none for undefined. Borrowed until the bound function returns.
 ByteSpan ToSpan(const Napi::Value& value);
 
-// { code, message, errno, syscall, path }; undefined when the status is ok.
+// { code, message, errno, syscall, path, detail }; undefined when the status is ok.
 Napi::Value FailureOf(Napi::Env env, const Status& status);
 
 // What is written down once, here, and used by both sides: the names that stand for the numbers of

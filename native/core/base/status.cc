@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace seglog {
 namespace {
@@ -58,6 +59,12 @@ Status Status::WithCode(Code code, std::string_view message_prefix) const {
 Status Status::WithPath(std::string_view path) const {
   Status status = *this;
   status.path_ = path;
+  return status;
+}
+
+Status Status::WithDetail(std::string detail) const {
+  Status status = *this;
+  status.detail_ = std::move(detail);
   return status;
 }
 

@@ -42,10 +42,13 @@ class [[nodiscard]] Status final {
   const char* syscall() const { return syscall_; }  // "" where none was involved
   const std::string& path() const { return path_; }
   const std::string& message() const { return message_; }
+  // Text for programs beside the message: of kLocked the LOCK file's, "" elsewhere.
+  const std::string& detail() const { return detail_; }
 
   // The same failure under another code: the log's answer after its first failed sync.
   Status WithCode(Code code, std::string_view message_prefix) const;
   Status WithPath(std::string_view path) const;
+  Status WithDetail(std::string detail) const;
   std::string ToString() const;
 
  private:
@@ -54,6 +57,7 @@ class [[nodiscard]] Status final {
   const char* syscall_ = "";
   std::string path_;
   std::string message_;
+  std::string detail_;
 };
 
 template <typename T>

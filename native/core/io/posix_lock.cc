@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "io/path.h"
@@ -30,10 +31,11 @@ Status LockedBy(int fd, std::string_view path) {
   std::array<char, kOwnerTextBytesMax> text;
   const ssize_t count = RetryInterrupted([&] { return ::pread(fd, text.data(), text.size(), 0); });
   if (count < 0) return Status::FromErrno(errno, "pread", path);
-  const std::string holder = OneLine({text.data(), static_cast<std::size_t>(count)});
+  const std::string_view stored(text.data(), static_cast<std::size_t>(count));
+  const std::string holder = OneLine(stored);
   std::string message = "Another writer has the log open";
   if (!holder.empty()) message += ": " + holder;
-  return Status(Code::kLocked, message).WithPath(path);
+  return Status(Code::kLocked, message).WithPath(path).WithDetail(std::string(stored));
 }
 
 // Written before the rest is cut off, so that the file keeps its block on a full disk.

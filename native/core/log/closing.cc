@@ -18,6 +18,10 @@ StepOutcome Destager::StepClosing() {
     closing_ = Closing::kEnded;
     status = Status::Ok();
   }
+  // A failure answers close(), as it answers everybody; nothing is lost by it, since the next
+  // opening starts from the snapshots that are there. A full disk is none: nobody needs the room
+  // any more.
+  if (!status.ok() && !MetFullDisk(status)) return Fail(status);
   if (status.ok() && closing_ != Closing::kEnded) return StepOutcome::kProgress;
   const std::lock_guard lock(state_->mutex);
   state_->close_result = status;

@@ -143,6 +143,11 @@ Committer::Taken Committer::TakeFront() {
 Committer::Taken Committer::TakeAppend() {
   Request& request = waiting_.front();
   const std::uint64_t bytes = builder_.BytesBound(request);
+  if (format::kCommitHeaderBytes + bytes > format::kCommitBodyBytesLimit) {
+    Answer(request.token, Status(Code::kTooLarge, "the batch is larger than a block can be"));
+    state_->inbox.Release(1, request.payload.size());
+    return Taken::kYes;
+  }
   const bool first = taken_.empty();
   if (!first && builder_.bytes_bound() + bytes > state_->options.commit_bytes_max) {
     return Taken::kNotYet;

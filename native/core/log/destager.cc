@@ -50,12 +50,16 @@ StepOutcome Destager::Step() {
   return StepQueue();
 }
 
-// A full disk pauses, unless a sync met it, which is never repeated; anything else stops the log
-// for writing, and reopening recovers.
+// And nothing worse: what a sync met is never tried again.
+bool Destager::MetFullDisk(const Status& cause) {
+  const bool from_sync = std::string_view(cause.syscall()).find("sync") != std::string_view::npos;
+  return cause.code() == Code::kNoSpace && !from_sync;
+}
+
+// A full disk pauses; anything else stops the log for writing, and reopening recovers.
 StepOutcome Destager::Fail(const Status& cause) {
   const std::lock_guard lock(state_->mutex);
-  const bool from_sync = std::string_view(cause.syscall()).find("sync") != std::string_view::npos;
-  if (cause.code() == Code::kNoSpace && !from_sync) {
+  if (MetFullDisk(cause)) {
     state_->no_space = true;
     retry_at_us_ = state_->environment.clock->BootMicros() + kRetryUs;
     return StepOutcome::kProgress;  // Who waits for room has to hear of it.

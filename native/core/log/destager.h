@@ -48,6 +48,7 @@ class Destager final {
     bool destage = false;
   };
 
+  static bool MetFullDisk(const Status& cause);
   StepOutcome Fail(const Status& cause);
   bool JournalIsWanted(std::uint64_t* bytes);
   StepOutcome PrepareJournal(std::uint64_t bytes);

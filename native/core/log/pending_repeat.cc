@@ -9,7 +9,10 @@ namespace {
 
 constexpr std::uint64_t kItemOverhead = 40;
 
-std::uint64_t PieceBytes(const State* state) { return state->options.commit_bytes_max / 2; }
+// Pieces begin where frames can.
+std::uint64_t PieceBytes(const State* state) {
+  return AlignDown<std::uint64_t>(state->options.commit_bytes_max / 2, kPageBytes / 2);
+}
 
 // One run of a segment's pending bytes.
 struct Piece {
