@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+// The rows of docs/errors.md that need a process of their own: another user, a mount, a failing device. Runs the case
+// that is named, in a directory of its own, and writes to descriptor 3 what the error was and what the log was like
+// afterwards. For cases with a disk, `directory` is an empty file system; for those with a fault, SEGLOG_FAULT says what
+// fails while `trigger` exists.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { openLog } from '../../dist/index.js';
+
+const [name, directory] = process.argv.slice(2);
+const trigger = process.env.SEGLOG_FAULT_WHEN ?? '';
+const path = join(directory, 'log');
+const ballast = join(directory, 'ballast');
+const SMALL = { journalFirstBytes: 65_536, journalFileBytes: 65_536, journalLiveBytesMax: 131_072 };
+
+const cases = {
+  async 'read fails'() {
+    const log = await openLog(path);
+    await sealedRecord(log);
+    const before = treeOf(path);
+    writeFileSync(trigger, '');
+    const error = await caught(() => log.stream('key').get(1));
+    rmSync(trigger);
+    same(before, treeOf(path));
+    await isUsable(log, 2);
+    return { error, afterwards: 'usable' };
+  },
+  async 'opening fails'() {
+    await closedLog();
+    return unchangedBy(() => openLog(path), trigger);
+  },
+  async 'opening on a full disk'() {
+    await closedLog();
+    fillDisk();
+    const result = await unchangedBy(() => openLog(path, SMALL));
+    rmSync(ballast);
+    await reopens(1);
+    return result;
+  },
+  async 'append on a full disk'() {
+    return onFullJournal((log) => caught(() => log.append('key', Buffer.alloc(8000))));
+  },
+  async 'seal on a full disk'() {
+    return onFullJournal(async (log) => {
+      const errors = [];
+      errors.push(await caught(() => log.seal('key')));
+      errors.push(await caught(() => log.stream('key').truncateBefore(2)));
+      same(errors[0].code, errors[1].code);
+      return errors[0];
+    });
+  },
+  async 'close on a full disk'() {
+    const log = await openLog(path, SMALL);
+    await log.append('key', 'data');
+    fillDisk();
+    const error = await caught(() => log.close());
+    rmSync(ballast);
+    await reopens(1);
+    return { error, afterwards: 'closed' };
+  },
+  async 'directory without permission'() {
+    await closedLog();
+    const before = treeOf(path);
+    execFileSync('chmod', ['0', path]);
+    becomeNobody();
+    const error = await caught(() => openLog(path));
+    // Root's tests are somebody else by now, and may not look.
+    if (process.env.SEGLOG_WAS_ROOT === undefined) {
+      execFileSync('chmod', ['700', path]);
+      same(before, treeOf(path));
+    }
+    return { error, afterwards: 'unchanged' };
+  },
+  async 'log without write permission'() {
+    await closedLog();
+    execFileSync('chmod', ['-R', 'a+rX,a-w', directory]);
+    const before = treeOf(path);
+    becomeNobody();
+    const error = await caught(() => openLog(path));
+    const reader = await openLog(path, { readOnly: true });
+    same((await reader.stream('key').get(1)).data.toString(), 'data');
+    await reader.close();
+    same(before, treeOf(path));
+    return { error, afterwards: 'unchanged' };
+  },
+  async 'read-only file system'() {
+    await closedLog();
+    execFileSync('mount', ['-o', 'remount,ro', directory]);
+    const result = await unchangedBy(() => openLog(path));
+    const reader = await openLog(path, { readOnly: true });
+    same((await reader.stream('key').get(1)).data.toString(), 'data');
+    await reader.close();
+    return result;
+  },
+  async 'append fails'() {
+    const log = await openLog(path);
+    await log.append('key', 'data');
+    writeFileSync(trigger, '');
+    const error = await caught(() => log.append('key', 'in flight'));
+    return isStopped(log, error);
+  },
+  async 'append after a failure'() {
+    const log = await openLog(path);
+    await log.append('key', 'data');
+    writeFileSync(trigger, '');
+    await caught(() => log.append('key', 'in flight'));
+    rmSync(trigger);
+    return isStopped(log, await caught(() => log.append('key', 'later')));
+  },
+  async 'close of a failed log'() {
+    const log = await openLog(path);
+    await log.append('key', 'data');
+    writeFileSync(trigger, '');
+    await caught(() => log.append('key', 'in flight'));
+    const error = await caught(() => log.close());
+    rmSync(trigger);
+    same((await caught(() => log.sync())).code, 'CLOSED');
+    await reopens(1);
+    return { error, afterwards: 'closed' };
+  },
+  async 'last snapshot fails'() {
+    const log = await openLog(path);
+    await log.append('key', 'data');
+    writeFileSync(trigger, '');
+    const error = await caught(() => log.close());
+    rmSync(trigger);
+    await reopens(1);
+    return { error, afterwards: 'closed' };
+  },
+  async windows() {
+    Object.defineProperty(process, 'platform', { value: 'win32' });
+    mkdirSync(path);
+    return unchangedBy(() => openLog(path));
+  },
+};
+
+writeSync(3, JSON.stringify(await cases[name]()));
+
+async function onFullJournal(meet) {
+  const log = await openLog(path, SMALL);
+  await log.append('key', 'data');
+  fillDisk();
+  const appends = [];
+  while (appends.at(-1)?.status !== 'rejected') {
+    appends.push(...(await Promise.allSettled([log.append('key', Buffer.alloc(8000))])));
+  }
+  // Small ones still fit behind it.
+  while (await log.append('key', Buffer.alloc(100)).then(Boolean, () => false)) appends.push({ status: 'fulfilled' });
+  const error = await meet(log);
+  const accepted = 1 + appends.filter(({ status }) => status === 'fulfilled').length;
+  same(log.stream('key').info().nextSeq, accepted + 1);
+  rmSync(ballast);
+  log.resume();
+  await log.append('key', 'room again');
+  await log.close();
+  await reopens(accepted + 1);
+  return { error, afterwards: 'usable' };
+}
+
+function fillDisk() {
+  writeFileSync(ballast, '');
+  for (const bytes of [65_536, 4096]) {
+    for (;;) {
+      try {
+        writeFileSync(ballast, Buffer.alloc(bytes, 1), { flag: 'a' });
+      } catch (error) {
+        same(error.code, 'ENOSPC');
+        break;
+      }
+    }
+  }
+}
+
+async function closedLog() {
+  const log = await openLog(path, SMALL);
+  await log.append('key', 'data');
+  await log.close();
+}
+
+async function sealedRecord(log) {
+  await log.append('key', 'data');
+  await log.seal('key');
+  while (log.stats().segmentsSealed === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+async function isUsable(log, seq) {
+  same((await log.append('key', 'more')).seq, seq);
+  same((await log.stream('key').get(1)).data.toString(), 'data');
+  await log.close();
+  await reopens(seq);
+}
+
+async function isStopped(log, error) {
+  same((await log.stream('key').get(1)).data.toString(), 'data');
+  same(log.stats().failed, true);
+  await caught(() => log.close());
+  rmSync(trigger, { force: true });
+  await reopens(1);
+  return { error, afterwards: 'stopped' };
+}
+
+/** Opens again, where at least `count` records are there and the log takes the next one. */
+async function reopens(count) {
+  const log = await openLog(path);
+  let found = 0;
+  for await (const { seq } of log.stream('key').read()) same(seq, ++found);
+  if (found < count) throw new Error(`${count - found} acknowledged records are missing`);
+  await log.append('key', 'next');
+  await log.close();
+}
+
+async function unchangedBy(open, fault) {
+  const before = treeOf(path);
+  if (fault !== undefined) writeFileSync(fault, '');
+  const error = await caught(open);
+  if (fault !== undefined) rmSync(fault);
+  same(before, treeOf(path));
+  return { error, afterwards: 'unchanged' };
+}
+
+// The LOCK file's text says who tried last.
+function treeOf(root) {
+  return readdirSync(root, { recursive: true })
+    .sort()
+    .map((file) => {
+      const isFile = statSync(join(root, file)).isFile() && file !== 'LOCK';
+      return [file, isFile ? readFileSync(join(root, file), 'latin1') : ''];
+    });
+}
+
+function becomeNobody() {
+  if (process.getuid() !== 0) return;
+  process.env.SEGLOG_WAS_ROOT = '1';
+  process.setgroups([]);
+  process.setgid(65_534);
+  process.setuid(65_534);
+}
+
+async function caught(call) {
+  try {
+    await call();
+  } catch (error) {
+    const { code, hint, docs, errno, syscall, message } = error;
+    return { name: error.name, code, hint, docs, errno, syscall, message };
+  }
+  throw new Error('Expected an error');
+}
+
+function same(actual, expected) {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (a !== b) throw new Error(`Expected ${b.slice(0, 300)} but found ${a.slice(0, 300)}`);
+}
