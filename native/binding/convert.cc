@@ -150,6 +150,11 @@ ByteSpan ToSpan(const Napi::Value& value) {
   return std::as_bytes(std::span<const std::uint8_t>(array.Data(), array.ByteLength()));
 }
 
+bool IsDetached(const Napi::Value& value) {
+  const Napi::Uint8Array array = value.As<Napi::Uint8Array>();
+  return array.ByteLength() == 0 && array.ArrayBuffer().IsDetached();
+}
+
 Napi::Value FailureOf(Napi::Env env, const Status& status) {
   if (status.ok()) return env.Undefined();
   Napi::Object object = Napi::Object::New(env);

@@ -29,6 +29,8 @@ inline Napi::Number ToNumber(Napi::Env env, std::uint64_t value) {
 std::uint64_t ToUint64(const Napi::Value& number);
 // The bytes of a Uint8Array, or none for undefined. Borrowed until the bound function returns.
 ByteSpan ToSpan(const Napi::Value& value);
+// Whether a Uint8Array has lost its buffer: it has no bytes then, whatever JavaScript was told.
+bool IsDetached(const Napi::Value& value);
 
 // { code, message, errno, syscall, path, detail }; undefined when the status is ok.
 Napi::Value FailureOf(Napi::Env env, const Status& status);

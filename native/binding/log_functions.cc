@@ -92,6 +92,11 @@ Napi::Value Streams(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Append(const Napi::CallbackInfo& info) {
+  if (IsDetached(info[2])) {
+    return FailureOf(info.Env(), Status(Code::kInvalidArgument,
+                                        "Expected a Uint8Array for data but received one whose "
+                                        "buffer was detached"));
+  }
   const log::AppendInput record = {.stream = ToStream(info[1]),
                                    .kind = format::RecordKind::kData,
                                    .user_headers = ToSpan(info[3]),

@@ -111,5 +111,62 @@ TEST(RegressionTest, AJournalFileWithoutABlockDoesNotEndTheWalk) {
   EXPECT_EQ(log.Data("orders").back().size(), 2 * options.journal_file_bytes);
 }
 
+// Pieces of what only the journal held began where no frame can, and the log aborted.
+TEST(RegressionTest, ALogWithAnOddCommitBoundTakesOverWhatOnlyTheJournalHeld) {
+  SimulatedDisk disk;
+  Options options = BusyOptions();
+  options.commit_bytes_max = 4099;
+  options.destage_bytes = options.journal_live_bytes_max;
+  const std::vector<std::string> data = Payloads(8, 1001);
+  {
+    EngineHarness log(&disk, options);
+    ASSERT_TRUE(log.Open().ok());
+    for (const std::string& each : data) ASSERT_TRUE(log.Append("orders", each).status.ok());
+  }
+  EngineHarness log(&disk, options);
+  ASSERT_TRUE(log.Open().ok());
+  EXPECT_GT(log.report().pending_bytes, 4099u);
+  EXPECT_EQ(log.Data("orders"), data);
+}
+
+// A million new streams in one batch were put together before the block's bound was asked.
+TEST(RegressionTest, ABatchThatNoBlockCanHoldIsTooLargeAndTheLogGoesOn) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk);
+  ASSERT_TRUE(log.Open().ok());
+  const StreamHandle streams[] = {log.engine().HandleOf(std::string(1024, 'a')),
+                                  log.engine().HandleOf(std::string(1024, 'b'))};
+  std::vector<AppendInput> records(1u << 20);
+  for (std::size_t i = 0; i < records.size(); ++i) records[i].stream = streams[i % 2];
+  ASSERT_TRUE(log.state().inbox.SubmitAppend(records, Durability::kSync, 1000).ok());
+  EXPECT_EQ(log.Await(1000).status.code(), Code::kTooLarge);
+  EXPECT_EQ(log.state().inbox.waiting_requests(), 0u);
+  EXPECT_EQ(log.Append("orders", "one").sequences, std::vector<std::uint64_t>{1});
+}
+
+// The last snapshot's cause was passed on under a code of its own.
+TEST(RegressionTest, ACloseWhoseLastSnapshotFailsSaysFailedOrNoSpaceAndLosesNothing) {
+  const std::pair<int, Code> rows[] = {{EIO, Code::kFailed}, {ENOSPC, Code::kNoSpace}};
+  for (const auto& [error_number, code] : rows) {
+    SimulatedDisk disk;
+    {
+      EngineHarness log(&disk);
+      ASSERT_TRUE(log.Open().ok());
+      ASSERT_TRUE(log.Append("orders", "one").status.ok());
+      log.Settle();
+      disk.Inject({.kind = error_number == EIO ? FaultKind::kSync : FaultKind::kExtend,
+                   .error_number = error_number,
+                   .path_prefix = "CATALOG.tmp"});
+      const Status closed = log.Close();
+      EXPECT_EQ(closed.code(), code) << closed.ToString();
+      EXPECT_EQ(closed.error_number(), error_number);
+      EXPECT_EQ(log.Append("orders", "late").status.code(), Code::kClosed);
+    }
+    EngineHarness again(&disk);
+    ASSERT_TRUE(again.Open().ok());
+    EXPECT_EQ(again.Data("orders"), std::vector<std::string>{"one"});
+  }
+}
+
 }  // namespace
 }  // namespace seglog::log

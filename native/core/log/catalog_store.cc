@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "log/catalog_store.h"
 
+#include "log/catalog_sense.h"
+
 namespace seglog::log {
 namespace {
 
@@ -30,8 +32,9 @@ Status CatalogStore::Load(const char* path, StoredCatalog* out) {
   const Result<std::size_t> read = file.value()->ReadAt(0, bytes.mutable_bytes());
   if (!read.ok()) return read.status();
   Result<format::Catalog> catalog = format::DecodeCatalog(bytes.bytes().first(read.value()));
-  if (!catalog.ok()) {
-    out->status = catalog.status().WithPath(path);
+  out->status = catalog.ok() ? CheckCatalog(catalog.value()) : catalog.status();
+  if (!out->status.ok()) {
+    out->status = out->status.WithPath(path);
     return Status::Ok();
   }
   out->catalog = std::move(catalog).value();

@@ -170,7 +170,9 @@ bool Destager::FindSegmentToSeal(StreamHandle handle) {
 StepOutcome Destager::StepSeal() {
   const Status stepped = seal_job_->Step();
   if (stepped.ok() && !seal_job_->done()) return StepOutcome::kProgress;
-  if (!stepped.ok() && stepped.code() != Code::kCorrupt) {
+  const bool refused =
+      stepped.code() == Code::kCorrupt || stepped.code() == Code::kFormatUnsupported;
+  if (!stepped.ok() && !refused) {
     seal_job_.reset();  // Tried again from the start, unless this stops the log.
     return Fail(stepped);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "log/frame_check.h"
 
+#include "log/catalog_sense.h"
+
 namespace seglog::log {
 
 Result<CheckedFrame> CheckFrame(ByteSpan bytes, std::uint64_t segment_id,
@@ -17,6 +19,9 @@ Result<CheckedFrame> CheckFrame(ByteSpan bytes, std::uint64_t segment_id,
 Result<std::uint64_t> CheckRecords(const format::FrameHeader& header, ByteSpan body,
                                    std::uint64_t segment_id, std::uint64_t segment_offset,
                                    std::vector<CheckedRecord>* records) {
+  if (header.first_lsn >= kCounterLimit || header.next_sequence() >= kCounterLimit) {
+    return Status(Code::kCorrupt, "a frame's numbers are larger than any can be");
+  }
   if (header.filler()) return header.first_lsn;
   const ByteSpan all = body.first(header.records_bytes());
   std::uint64_t lsn = header.first_lsn;
@@ -25,7 +30,12 @@ Result<std::uint64_t> CheckRecords(const format::FrameHeader& header, ByteSpan b
     const Result<format::RecordView> record = format::DecodeRecord(
         all.subspan(position), header.has_lsn_differences(), segment_id, segment_offset + position);
     if (!record.ok()) return record.status();
-    if (i > 0) lsn += record->lsn_difference;
+    if (i > 0) {
+      if (record->lsn_difference == 0 || record->lsn_difference >= kCounterLimit - lsn) {
+        return Status(Code::kCorrupt, "a frame's LSNs do not rise, or too far");
+      }
+      lsn += record->lsn_difference;
+    }
     if (records != nullptr) records->push_back({.view = record.value(), .lsn = lsn});
     position += record->stored_bytes;
   }

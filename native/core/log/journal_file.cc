@@ -32,7 +32,8 @@ Result<std::unique_ptr<io::File>> OpenFresh(io::FileSystem* fs, bool direct) {
   if (file.ok()) return file;
   // Left over from a process that was killed while it made one.
   const Result<bool> exists = fs->Exists(kFreshPath);
-  if (!exists.ok() || !exists.value()) return file;
+  if (!exists.ok()) return exists.status();
+  if (!exists.value()) return file;
   SEGLOG_RETURN_IF_ERROR(fs->Remove(kFreshPath));
   return fs->Open(kFreshPath, create);
 }

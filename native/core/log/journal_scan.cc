@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "format/key_name.h"
+#include "log/catalog_sense.h"
 
 namespace seglog::log {
 namespace {
@@ -35,6 +36,7 @@ bool JournalHoldsCommits(io::FileSystem* fs, const std::string& path) {
     const Result<std::size_t> read = file.value()->ReadAt(at, page.mutable_bytes());
     if (!read.ok()) return true;
     if (read.value() < kPageBytes) return false;
+    if (at >= kJournalFileBytesLimit) return true;
     if (at < format::kJournalBlocksOffset) {
       const Result<format::JournalHeader> header = format::DecodeJournalHeader(page.bytes());
       if (header.ok()) identity = header->identity;
@@ -124,7 +126,7 @@ Status JournalScanner::Walk() {
   const ScannedFile* file = scan_->files.empty() ? nullptr : &scan_->files.front();
   std::uint64_t offset = format::kJournalBlocksOffset;
   std::uint64_t commit = catalog_.start_commit;
-  FindHighestMark();
+  SEGLOG_RETURN_IF_ERROR(FindHighestMark());
   while (file != nullptr) {
     std::uint64_t block_bytes = 0;
     if (AcceptAt(*file, offset, commit, &block_bytes)) {
@@ -195,19 +197,25 @@ const ScannedFile* JournalScanner::NextFile(const ScannedFile& file, std::uint64
 }
 
 // Every block that was issued knows what was durable then, whether or not it is accepted itself.
-void JournalScanner::FindHighestMark() {
+Status JournalScanner::FindHighestMark() {
   scan_->highest_mark = catalog_.mark;
   for (const ScannedFile& file : scan_->files) {
     for (std::uint64_t at = format::kJournalBlocksOffset; at < file.bytes.size();
          at += kPageBytes) {
       const Result<format::CommitHeader> header = HeaderAt(file, at);
       if (!header.ok()) continue;
+      if (std::max({header->commit, header->lsn_limit, header->first_lsn}) >= kCounterLimit) {
+        SEGLOG_RETURN_IF_ERROR(Corrupt(RecoveryRow::kItemContradiction, file.path, at,
+                                       "a block's numbers are larger than any can be"));
+        continue;
+      }
       scan_->highest_block_mark = std::max(scan_->highest_block_mark, header->mark);
       scan_->highest_lsn_limit = std::max(scan_->highest_lsn_limit, header->lsn_limit);
     }
   }
   scan_->highest_mark = std::max(scan_->highest_mark, scan_->highest_block_mark);
   report_->durable_commit = scan_->highest_mark;
+  return Status::Ok();
 }
 
 // The walk ended above every mark: a torn tail, or nothing at all behind it. The page behind the

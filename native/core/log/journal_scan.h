@@ -69,7 +69,7 @@ class JournalScanner final {
                 std::uint64_t* block_bytes);
   const ScannedFile* NextFile(const ScannedFile& file, std::uint64_t end,
                               std::uint64_t commit) const;
-  void FindHighestMark();
+  Status FindHighestMark();
   void DescribeEnd();
   static bool PageIsTouched(const ScannedFile& file, std::uint64_t offset);
   void DescribeVoid(const ScannedFile& file, std::uint64_t offset,

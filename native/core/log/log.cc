@@ -121,6 +121,7 @@ class Log::Threads final {
     Result<std::unique_ptr<io::FileSystem>> fs = io::PosixFileSystem::Open(posix);
     if (!fs.ok()) return fs.status();
     fs_ = std::move(fs).value();
+    SEGLOG_RETURN_IF_ERROR(CheckDirectory(fs_.get(), options_));
     if (options_.read_only) {
       // A writer recycles the journal, so that reading beside one takes a protocol of its own.
       SEGLOG_RETURN_IF_ERROR(fs_->CheckUnlocked("LOCK"));

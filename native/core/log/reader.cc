@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "log/catalog_sense.h"
+
 namespace seglog::log {
 namespace {
 
@@ -84,35 +86,58 @@ bool Reader::WasDropped(const Place& place, std::uint64_t sequence) {
   return sequence < state_->table.at(place.stream).first_sequence;
 }
 
-std::uint64_t Reader::StartOffset(const ReadRequest& request, const Place& place,
-                                  std::uint64_t sequence) {
+Status Reader::FindStart(const ReadRequest& request, const Place& place, std::uint64_t sequence,
+                         std::uint64_t* offset) {
   if (hints_.size() > kHintedSegmentsMax) hints_.clear();
   const format::CatalogSegment& row = place.segment.row();
   Hints& hints = hints_[row.id];
-  if (row.footer_offset != 0 && !hints.footer_tried) LoadFooter(place.segment, &hints);
-  std::uint64_t offset = format::kSegmentDataOffset;
+  SEGLOG_RETURN_IF_ERROR(CheckHeader(place.segment, &hints));
+  if (row.footer_offset != 0 && !hints.footer_tried) {
+    SEGLOG_RETURN_IF_ERROR(LoadFooter(place.segment, &hints));
+  }
+  *offset = format::kSegmentDataOffset;
   for (const format::IndexEntry& entry : hints.entries) {
     const bool before =
         entry.sequence <= sequence || (request.from_lsn > 0 && entry.lsn <= request.from_lsn);
     if (!before) break;
-    offset = entry.offset;
+    *offset = entry.offset;
   }
-  return offset;
+  return Status::Ok();
+}
+
+// A file of a version that is not known is refused, whatever its frames look like. A header that is
+// damaged otherwise does no harm: frames have checksums of their own.
+Status Reader::CheckHeader(const SegmentView& segment, Hints* hints) {
+  if (segment.row().destaged == 0 || hints->header_tried) return Status::Ok();
+  const Result<SegmentFiles::FileRef> file = segment.OpenFile();
+  if (!file.ok()) return Status::Ok();  // Met again where it matters.
+  AlignedBuffer page;
+  page.Resize(kPageBytes);
+  const Result<std::size_t> read = file.value()->ReadAt(0, page.mutable_bytes());
+  if (!read.ok()) return read.status();
+  const Result<format::SegmentHeader> header =
+      format::DecodeSegmentHeader(page.bytes().first(read.value()));
+  const bool unknown = header.status().code() == Code::kFormatUnsupported;
+  hints->header_tried = !unknown;
+  return unknown ? header.status().WithPath(segment.path()) : Status::Ok();
 }
 
 // A footer that fails its checks is no hint; its segment is walked from the start instead.
-void Reader::LoadFooter(const SegmentView& segment, Hints* hints) {
-  hints->footer_tried = true;
+Status Reader::LoadFooter(const SegmentView& segment, Hints* hints) {
   const Result<SegmentFiles::FileRef> file = segment.OpenFile();
-  if (!file.ok()) return;
+  if (!file.ok()) return Status::Ok();
   const format::CatalogSegment& row = segment.row();
   AlignedBuffer bytes;
   bytes.Resize(static_cast<std::size_t>(row.footer_bytes));
   const Result<std::size_t> read = file.value()->ReadAt(row.footer_offset, bytes.mutable_bytes());
-  if (!read.ok() || read.value() != bytes.size()) return;
+  hints->footer_tried = true;
+  if (!read.ok() || read.value() != bytes.size()) return Status::Ok();
   Result<format::SegmentFooter> footer =
       format::DecodeFooter(bytes.bytes(), row.id, row.footer_offset);
   if (footer.ok()) hints->entries = std::move(footer->index);
+  const bool unknown = footer.status().code() == Code::kFormatUnsupported;
+  hints->footer_tried = !unknown;
+  return unknown ? footer.status().WithPath(segment.path()) : Status::Ok();
 }
 
 void Reader::NoteHint(std::uint64_t segment_id, const format::FrameHeader& header,
@@ -129,7 +154,8 @@ void Reader::NoteHint(std::uint64_t segment_id, const format::FrameHeader& heade
 Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::uint64_t* sequence,
                            ReadResult* result) {
   const format::CatalogSegment& row = place.segment.row();
-  std::uint64_t offset = StartOffset(request, place, *sequence);
+  std::uint64_t offset = 0;
+  SEGLOG_RETURN_IF_ERROR(FindStart(request, place, *sequence, &offset));
   while (result->records.empty() && offset < row.end) {
     SegmentWindow window;
     const std::uint64_t bytes =
@@ -144,7 +170,11 @@ Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::
           position > 0 && header.ok() && header->total_bytes() > rest.size()) {
         break;  // The next window begins with this frame.
       }
-      const Result<format::FrameHeader> frame = format::VerifyFrame(rest, row.id, offset);
+      Result<format::FrameHeader> frame = format::VerifyFrame(rest, row.id, offset);
+      if (frame.ok() &&
+          (frame->next_sequence() > row.next_sequence || frame->first_lsn >= kCounterLimit)) {
+        frame = Status(Code::kCorrupt, "a frame's numbers are not the segment's");
+      }
       if (!frame.ok()) {
         fetched = frame.status();
         break;
@@ -167,8 +197,10 @@ Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::
     if (walk == Walk::kDone) return result->status;
   }
   if (result->records.empty() && *sequence < row.next_sequence && request.from_lsn == 0) {
-    return Status(Code::kCorrupt, "a segment ends before its last record")
-        .WithPath(place.segment.path());
+    const Status cut(Code::kCorrupt, "a segment ends before its last record");
+    if (!request.skip_corruption) return cut.WithPath(place.segment.path());
+    result->damage.push_back(
+        place.segment.DamageAt(offset, 0, cut.message(), *sequence, row.next_sequence));
   }
   if (result->records.empty()) *sequence = std::max(*sequence, row.next_sequence);
   return Status::Ok();

@@ -37,6 +37,7 @@ class Reader final {
   struct Hints {
     std::vector<format::IndexEntry> entries;
     bool footer_tried = false;
+    bool header_tried = false;
   };
   // A frame in a shared segment, whole.
   struct SharedFrame {
@@ -62,8 +63,10 @@ class Reader final {
                       const format::SharedPosition& until, std::vector<SharedFrame>* frames);
   void CollectShared(const ReadRequest& request, const std::vector<SharedFrame>& frames,
                      std::uint64_t* sequence, ReadResult* result);
-  std::uint64_t StartOffset(const ReadRequest& request, const Place& place, std::uint64_t sequence);
-  void LoadFooter(const SegmentView& segment, Hints* hints);
+  Status FindStart(const ReadRequest& request, const Place& place, std::uint64_t sequence,
+                   std::uint64_t* offset);
+  Status CheckHeader(const SegmentView& segment, Hints* hints);
+  Status LoadFooter(const SegmentView& segment, Hints* hints);
   void NoteHint(std::uint64_t segment_id, const format::FrameHeader& header, std::uint64_t offset);
   Status ReadSegment(const ReadRequest& request, const Place& place, std::uint64_t* sequence,
                      ReadResult* result);

@@ -8,6 +8,37 @@
 #include "log/frame_check.h"
 
 namespace seglog::log {
+namespace {
+
+// A reader that goes on behind damage puts zeros in the place of so many bytes.
+constexpr std::uint64_t kMissingBytesMax = std::uint64_t{1} << 30;
+
+// Names in a log's directory, apart from the catalogue's.
+bool IsOfLog(std::string_view name) {
+  for (const char* const each : {"LOCK", "journal", "streams", "CATALOG.tmp",
+                                 format::kSharedSegmentsDirectory, kFreeSegmentsDirectory}) {
+    if (name == each) return true;
+  }
+  return false;
+}
+
+Status NoLogHere() { return Status(Code::kNotFound, "there is no log in this directory"); }
+
+}  // namespace
+
+Status CheckDirectory(io::FileSystem* fs, const Options& options) {
+  const Result<std::vector<io::DirectoryEntry>> entries = fs->List("");
+  if (!entries.ok()) return entries.status();
+  for (const io::DirectoryEntry& entry : entries.value()) {
+    if (entry.name == kCatalogPath || entry.name == kCatalogCopyPath) return Status::Ok();
+  }
+  for (const io::DirectoryEntry& entry : entries.value()) {
+    if (IsOfLog(entry.name)) continue;
+    return Status(Code::kNotALog, "the directory holds something else: " + entry.name);
+  }
+  const bool makes = options.create != CreateMode::kNever && !options.read_only;
+  return entries->empty() && !makes ? NoLogHere() : Status::Ok();
+}
 
 Status Recovery::Run() {
   const Options& options = state_->options;
@@ -26,7 +57,7 @@ Status Recovery::Run() {
   if (!found) {
     SEGLOG_RETURN_IF_ERROR(CheckNothingIsLost());
     if (options.create == CreateMode::kNever || options.read_only) {
-      return Status(Code::kNotFound, "there is no log in this directory");
+      return NoLogHere();
     }
     report_->Count(RecoveryRow::kNoLog);
     return MakeNew();
@@ -82,15 +113,7 @@ Status Recovery::LoadCatalog(bool* found) {
 // Without a catalogue there was never a log here, or its making was cut short before the first
 // append; anything else is a log that lost its catalogue.
 Status Recovery::CheckNothingIsLost() {
-  const Result<std::vector<io::DirectoryEntry>> entries = fs_->List("");
-  if (!entries.ok()) return entries.status();
-  for (const io::DirectoryEntry& entry : entries.value()) {
-    const bool ours = entry.name == "LOCK" || entry.name == "journal" || entry.name == "streams" ||
-                      entry.name == "CATALOG.tmp" ||
-                      entry.name == format::kSharedSegmentsDirectory ||
-                      entry.name == kFreeSegmentsDirectory;
-    if (!ours) return Status(Code::kNotALog, "the directory holds something else: " + entry.name);
-  }
+  SEGLOG_RETURN_IF_ERROR(CheckDirectory(fs_, state_->options));
   const auto lost = [this](const std::string& path) {
     report_->Count(RecoveryRow::kCatalogMissing);
     report_->status = RecoveryStatus::kCorrupt;
@@ -273,19 +296,25 @@ Status Recovery::FillPending(Segment* segment, const std::string& key) {
     damage.bytes = end - pending.end();
     damage.what = "bytes that were committed lie neither in the segment nor in the journal";
     if (!tolerant()) return Status(Code::kCorrupt, damage.what).WithPath(damage.file);
+    // No journal held so much: the length itself is wrong, and the segment is taken to end here.
+    if (damage.bytes > kMissingBytesMax) {
+      segment->row.end = pending.end();
+      return Status::Ok();
+    }
     pending.Append(std::vector<std::byte>(damage.bytes));
     return Status::Ok();
   };
   const std::uint64_t end = segment->row.end;
   for (const Piece& piece : pieces) {
-    const std::uint64_t piece_end = std::min(end, piece.offset + piece.bytes.size());
+    const std::uint64_t piece_end = std::min(segment->row.end, piece.offset + piece.bytes.size());
     if (piece_end <= pending.end()) continue;
     SEGLOG_RETURN_IF_ERROR(missing_until(piece.offset));
+    if (piece.offset > pending.end()) break;
     const std::uint64_t from = pending.end();
     pending.Append(piece.bytes.subspan(from - piece.offset, piece_end - from));
   }
   report_->pending_bytes += end > pending.begin() ? end - pending.begin() : 0;
-  return missing_until(end);
+  return missing_until(segment->row.end);
 }
 
 void Recovery::SetNumbers() {

@@ -14,6 +14,10 @@
 
 namespace seglog::log {
 
+// kNotALog, or kNotFound where no log is to be made, for what is plainly no log's directory. Asked
+// before the lock is taken, which makes a file: there nothing shall be made.
+Status CheckDirectory(io::FileSystem* fs, const Options& options);
+
 // Single use; nothing else of the log runs yet.
 class Recovery final {
  public:
@@ -42,6 +46,7 @@ class Recovery final {
   Status BeginSession();
   Status WriteSnapshots();
   Status FreeOldJournals();
+  Status TakeFreeSegments();
   void DescribeChanges();
   Status Contradiction(const AcceptedCommit& commit, const Status& cause);
   bool tolerant() const { return state_->options.skip_corruption; }

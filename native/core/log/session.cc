@@ -3,6 +3,7 @@
 // repeated, and two snapshots that start there. The old journal stays untouched until both are
 // durable.
 #include <algorithm>
+#include <cstdint>
 
 #include "format/key_name.h"
 #include "log/pending_repeat.h"
@@ -12,6 +13,11 @@ namespace seglog::log {
 
 Status Recovery::BeginSession() {
   const Options& options = state_->options;
+  SEGLOG_RETURN_IF_ERROR(TakeFreeSegments());
+  // Ids are made from the session, which has half of their bits.
+  if (state_->highest_generation >= UINT32_MAX) {
+    return Status(Code::kCorrupt, "the log has had more journal files than any can have");
+  }
   state_->session = ++state_->highest_generation;
   const format::JournalIdentity identity{.log_uuid = state_->log_uuid,
                                          .generation = state_->session,
@@ -56,7 +62,7 @@ Status Recovery::WriteSnapshots() {
   return catalogs_.WriteSecond();
 }
 
-// Everything older than this session is free now, and so is whatever lies among the free segments.
+// Everything older than this session is free now.
 Status Recovery::FreeOldJournals() {
   for (const FreeJournalFile& file : scan_.all_files) {
     if (file.bytes == state_->options.journal_file_bytes &&
@@ -66,11 +72,24 @@ Status Recovery::FreeOldJournals() {
       SEGLOG_RETURN_IF_ERROR(fs_->Remove(format::JournalPath(file.generation)));
     }
   }
+  return Status::Ok();
+}
+
+// Whatever lies among the free segments may become a segment's file. What is not a file of the
+// log's own is found now, while nothing depends on it: later it would stop the log.
+Status Recovery::TakeFreeSegments() {
+  for (const char* const directory : {"streams", format::kSharedSegmentsDirectory}) {
+    const Result<bool> exists = fs_->Exists(directory);
+    if (!exists.ok()) return exists.status();
+  }
   const Result<std::vector<io::DirectoryEntry>> segments = fs_->List(kFreeSegmentsDirectory);
   if (!segments.ok()) return segments.status();
   for (const io::DirectoryEntry& entry : segments.value()) {
     if (entry.is_directory) continue;
-    state_->free_segments.push_back(std::string(kFreeSegmentsDirectory) + "/" + entry.name);
+    std::string path = std::string(kFreeSegmentsDirectory) + "/" + entry.name;
+    const Result<std::unique_ptr<io::File>> file = fs_->Open(path, io::OpenOptions{});
+    if (!file.ok()) return file.status();
+    state_->free_segments.push_back(std::move(path));
   }
   return Status::Ok();
 }

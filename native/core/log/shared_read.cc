@@ -96,6 +96,7 @@ Status Reader::FetchShared(const Place& stream, const format::SharedPosition& po
     return Status(Code::kCorrupt, "the link to a frame leads nowhere");
   }
   const std::string& path = segment.path();
+  SEGLOG_RETURN_IF_ERROR(CheckHeader(segment, &hints_[position.segment_id]));
   const Status fetched = segment.FetchFrame(position.offset, kFirstReadBytes, &frame->window);
   if (!fetched.ok()) return fetched.path().empty() ? fetched.WithPath(path) : fetched;
   const Result<format::FrameHeader> header =

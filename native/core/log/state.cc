@@ -14,7 +14,7 @@ format::Catalog State::Capture() {
   catalog.next_lsn = lsn_limit;
   catalog.highest_generation = highest_generation;
   catalog.log_time_us = last_time_us;
-  catalog.start_generation = OldestNeededGeneration();
+  catalog.start_generation = FirstWithBlocks(OldestNeededGeneration());
   catalog.start_commit = FirstCommitOf(catalog.start_generation);
   return catalog;
 }
@@ -27,6 +27,14 @@ std::uint64_t State::OldestNeededGeneration() {
     }
   }
   return oldest;
+}
+
+// Nobody needs a file into which no block was issued: it was given up for a larger one.
+std::uint64_t State::FirstWithBlocks(std::uint64_t generation) const {
+  for (const LiveJournalFile& old : old_journals) {
+    if (old.generation >= generation && old.first_commit != 0) return old.generation;
+  }
+  return journal->generation();
 }
 
 std::uint64_t State::FirstCommitOf(std::uint64_t generation) const {

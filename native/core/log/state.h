@@ -122,6 +122,8 @@ struct State {
   format::Catalog Capture();
   // The oldest journal file whose blocks hold bytes that no segment file holds durably.
   std::uint64_t OldestNeededGeneration();
+  // The first live file from that generation on that has a block; the current one where none has.
+  std::uint64_t FirstWithBlocks(std::uint64_t generation) const;
   // The number of the first block in that live file; of the next block where there is none yet.
   std::uint64_t FirstCommitOf(std::uint64_t generation) const;
   void QueueForDestage(StreamHandle handle) {

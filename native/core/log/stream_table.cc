@@ -130,6 +130,9 @@ Status StreamTable::Apply(const format::SealedItem& item, std::uint64_t commit) 
   if (segment->row.state != format::SegmentState::kEnded) {
     return Contradiction("a segment is sealed that has not ended");
   }
+  if (item.footer_offset != format::FooterOffset(segment->row.end)) {
+    return Contradiction("a footer does not lie at its segment's end");
+  }
   segment->row.state = format::SegmentState::kSealed;
   segment->row.footer_offset = item.footer_offset;
   segment->row.footer_bytes = item.footer_bytes;
