@@ -2,7 +2,7 @@
 // Appends on their way: what is handed to the addon, and the promise that its answer settles. The methods of a log and
 // of its streams check their arguments through these functions.
 
-import { checkArray, checkFields, checkOptions, checkSignal, ownBytes, toBytes } from './check.js';
+import { checkArray, checkFields, checkOptions, checkSignal, ownBytes, toBytes, unlessGone } from './check.js';
 import type { Engine, Submission, Waiter } from './engine.js';
 import { type Failure, SeglogError, toError } from './errors.js';
 import { encodeHeaders } from './headers.js';
@@ -164,7 +164,7 @@ class SingleAppend implements Submission, Waiter {
   #headers: Uint8Array | undefined;
   readonly #durability: number;
   #resolve: (result: AppendResult) => void = () => {};
-  #reject: (error: SeglogError) => void = () => {};
+  #reject: (error: Error) => void = () => {};
 
   constructor(
     engine: Engine,
@@ -236,7 +236,7 @@ class BatchAppend implements Submission, Waiter {
   #packed: PackedBatch | undefined;
   readonly #durability: number;
   #resolve: (result: BatchResult) => void = () => {};
-  #reject: (error: SeglogError) => void = () => {};
+  #reject: (error: Error) => void = () => {};
 
   constructor(engine: Engine, packed: PackedBatch, durability: number, signal: AbortSignal | undefined) {
     this.#engine = engine;
@@ -312,7 +312,7 @@ function packBatch<T extends StreamBatchRecord>(
       throw tooLarge(`the batch has ${offset} bytes or more, over batchBytesMax (${batchBytesMax})`);
     }
   }
-  return { refs, bytes: Buffer.concat(parts, offset), layout };
+  return { refs, bytes: unlessGone('records', () => Buffer.concat(parts, offset)), layout };
 }
 
 /** As {@link toBytes}, of a record's data: refused before it is encoded or copied where it is too large. */

@@ -86,12 +86,22 @@ export function toBytes(value: unknown, name: string): Uint8Array {
   }
   if (!types.isUint8Array(value)) throw typeError(expectedMessage('a string or a Uint8Array', name, value));
   const prototype = Object.getPrototypeOf(value);
-  // A copy that a subclass has no say in.
-  const bytes = prototype === Buffer.prototype || prototype === Uint8Array.prototype ? value : new Uint8Array(value);
-  if (bytes.length === 0 && isGone(value)) {
-    throw typeError(`Expected a Uint8Array for ${name} but received one whose buffer was detached or shrunk`);
+  const plain = prototype === Buffer.prototype || prototype === Uint8Array.prototype;
+  if (plain && value.length > 0) return value;
+  // A subclass has no say in a copy. And of an array whose buffer is gone, which looks empty, none can be made.
+  return unlessGone(name, () => new Uint8Array(value));
+}
+
+/**
+ * What `use` makes of the bytes of an array, or TypeError where its buffer is gone. Compiled code of V8 11.3 (Node 20)
+ * may take the length of such an array for what it was, so that not each of them is found by its length.
+ */
+export function unlessGone<T>(name: string, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    throw typeError(`Expected a Uint8Array for ${name} but received one whose buffer was detached or shrunk`, error);
   }
-  return bytes;
 }
 
 /** The same bytes, which no other thread can change or lengthen between two looks at them. */
@@ -111,16 +121,6 @@ function isSound(signal: AbortSignal): boolean {
     return typeof signal.aborted === 'boolean';
   } catch {
     return false;
-  }
-}
-
-// Such an array looks empty, but its methods throw.
-function isGone(bytes: Uint8Array): boolean {
-  try {
-    Uint8Array.prototype.at.call(bytes, 0);
-    return false;
-  } catch {
-    return true;
   }
 }
 

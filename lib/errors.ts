@@ -125,7 +125,8 @@ export function rangeError(message: string): RangeError & Misuse {
 }
 
 /** Makes the error of a failure that the addon reported. Call it where the caller is on the stack. */
-export function toError(failure: Failure, report?: RecoveryReport): SeglogError {
+export function toError(failure: Failure, report?: RecoveryReport): Error {
+  if (failure.code === 'INVALID_ARGUMENT') return typeError(failure.message);
   return new SeglogError(failure.code, failure.message, report === undefined ? failure : { ...failure, report });
 }
 
@@ -140,7 +141,7 @@ export const CLOSED: Failure = {
 };
 
 /** As {@link toError}, of {@link CLOSED}. */
-export function closedError(): SeglogError {
+export function closedError(): Error {
   return toError(CLOSED);
 }
 

@@ -3,7 +3,7 @@
 // its name, a type byte (0 bytes, 1 string), the length of its value, and the value. Lengths and the count are
 // unsigned LEB128 varints. Pure functions.
 
-import { checkObject, ownBytes, toBytes } from './check.js';
+import { checkObject, ownBytes, toBytes, unlessGone } from './check.js';
 import { rangeError, SeglogError } from './errors.js';
 
 /** Headers to be written with a record: names to strings or bytes, at most 64 KiB encoded. */
@@ -41,7 +41,7 @@ export function encodeHeaders(headers: HeadersInput | undefined): Uint8Array | u
     byteCount += nameBytes.length + valueBytes.length;
     checkByteCount(byteCount);
   }
-  const encoded = Buffer.concat(parts);
+  const encoded = unlessGone('headers', () => Buffer.concat(parts));
   checkByteCount(encoded.length);
   return encoded;
 }

@@ -3,7 +3,7 @@
 // Uint8Array.of(97) are one key.
 
 import { isUtf8 } from 'node:buffer';
-import { expectedMessage, toBytes } from './check.js';
+import { expectedMessage, toBytes, unlessGone } from './check.js';
 import { rangeError } from './errors.js';
 
 /** The name of a stream as it comes back: a string, or a `Buffer` where the bytes are not UTF-8. */
@@ -18,7 +18,7 @@ export function keyBytes(key: unknown): Uint8Array {
   if (typeof key === 'string' && key.length > KEY_BYTES_MAX) throw wrongLength(key);
   const bytes = toBytes(key, 'key');
   if (bytes.length === 0 || bytes.length > KEY_BYTES_MAX) throw wrongLength(key);
-  return typeof key === 'string' ? bytes : new Uint8Array(bytes);
+  return typeof key === 'string' ? bytes : unlessGone('key', () => new Uint8Array(bytes));
 }
 
 /** The key that `bytes` are. */
