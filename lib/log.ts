@@ -28,7 +28,7 @@ import { type VerifyOptions, type VerifyReport, verify } from './verify.js';
  * An open log alone does not keep the process alive; a promise that is pending does.
  *
  * The first write or sync that fails stops the log for writing: everything that waits and every later append rejects
- * with FAILED or with the cause's code, reads go on, and reopening recovers.
+ * with FAILED, reads go on, and reopening recovers. Every error is explained in `docs/errors.md`.
  */
 export class Log implements AsyncDisposable {
   /** What opening found and did. */
@@ -65,8 +65,8 @@ export class Log implements AsyncDisposable {
    * process, `'none'` when it is accepted. Aborting ends the wait; a record that was handed over is written
    * all the same, one that still waits for room is not.
    *
-   * Rejects with QUEUE_FULL, TOO_LARGE, READ_ONLY, NO_SPACE, FAILED, CLOSED, IO_ERROR; misuse with TypeError and
-   * RangeError.
+   * Rejects with QUEUE_FULL, TOO_LARGE, READ_ONLY, NO_SPACE, FAILED, CLOSED; misuse with TypeError and RangeError
+   * (INVALID_ARGUMENT).
    *
    * @example
    * const { seq } = await log.append('orders', JSON.stringify({ id: 7 }), { headers: { type: 'created' } });
@@ -102,7 +102,7 @@ export class Log implements AsyncDisposable {
 
   /**
    * Resolves when there is room for `ingest` again: less waits than half of `bufferedBytesMax`. Promises no
-   * durability. Rejects with FAILED, CLOSED, IO_ERROR.
+   * durability. Rejects with FAILED, CLOSED; TypeError.
    */
   async drain(options?: WaitOptions): Promise<void> {
     const signal = checkWaitOptions(options, 'drain');
@@ -114,8 +114,8 @@ export class Log implements AsyncDisposable {
   }
 
   /**
-   * Resolves when everything appended or ingested before the call survives a power cut. Rejects with FAILED, CLOSED,
-   * IO_ERROR.
+   * Resolves when everything appended or ingested before the call survives a power cut. Rejects with FAILED, CLOSED;
+   * TypeError.
    */
   async sync(options?: WaitOptions): Promise<void> {
     const signal = checkWaitOptions(options, 'sync');
@@ -166,7 +166,7 @@ export class Log implements AsyncDisposable {
     return streams.map(({ handle: _, ...info }) => ({ ...info, key: keyOf(info.key) }));
   }
 
-  /** As `stream.seal`, for the stream `key`. */
+  /** As `stream.seal`, for the stream `key`. Rejects with RangeError besides. */
   async seal(key: string | Uint8Array, options?: WaitOptions): Promise<void> {
     await this.stream(key).seal(options);
   }
@@ -204,7 +204,8 @@ export class Log implements AsyncDisposable {
 
   /**
    * Refuses further calls, makes everything accepted durable, and closes the files. Idempotent: every call
-   * settles as the first one does. Rejects with why the log had failed; it is closed all the same.
+   * settles as the first one does. Rejects with FAILED where the log had failed or its last snapshot cannot be written,
+   * with NO_SPACE where that meets a full disk. It is closed all the same, and nothing acknowledged is lost.
    */
   close(): Promise<void> {
     this.#closed ??= this.#engine.close();

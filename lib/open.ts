@@ -17,10 +17,10 @@ import { toRecoveryReport } from './report.js';
  * everything that was acknowledged can be read and the log takes appends; `log.recovery` says what was found and done.
  * Opening reads the catalogue and the live journal, not the log.
  *
- * Rejects with LOCKED (another writer), CORRUPT (acknowledged bytes are damaged; `error.report` says where, nothing was
- * changed), NOT_FOUND, EXISTS, NOT_A_LOG, FORMAT_UNSUPPORTED, PERMISSION, NO_SPACE, READ_ONLY, IO_ERROR, UNSUPPORTED
- * (Windows, or no binary of the addon loads here); with TypeError and RangeError for options that are unknown or out of
- * range.
+ * Rejects with LOCKED (another writer; `error.holder` says which), CORRUPT (acknowledged bytes are damaged;
+ * `error.report` says where, nothing was changed), NOT_FOUND, EXISTS, NOT_A_LOG, FORMAT_UNSUPPORTED, PERMISSION,
+ * NO_SPACE, READ_ONLY, IO_ERROR, UNSUPPORTED (Windows, or no binary of the addon loads here); with TypeError and RangeError (INVALID_ARGUMENT) for options that are
+ * unknown or out of range. `docs/errors.md` explains each.
  *
  * @example
  * import { openLog } from 'seglog';

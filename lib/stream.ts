@@ -55,7 +55,8 @@ export class Stream {
    * Reads records in order. Leaving the loop early releases the reader. The loop ends at the last record that is
    * visible when the reader gets there.
    *
-   * Rejects with CORRUPT where stored bytes fail their checksum, IO_ERROR, CLOSED. Throws TypeError and RangeError.
+   * Rejects with CORRUPT where stored bytes fail their checksum, IO_ERROR, FORMAT_UNSUPPORTED, NOT_A_LOG (something else
+   * stands in a file's place), PERMISSION, CLOSED. Throws CLOSED, TypeError and RangeError.
    */
   read(options?: ReadOptions): RecordReader {
     return new StreamReader(this.#batches(options));
@@ -106,7 +107,7 @@ export class Stream {
   /**
    * Ends the stream's segment, so that the next record begins another. The footer is written in the background.
    * Resolves when the end is durable; at once where the segment, or the stream, has no record.
-   * Rejects with READ_ONLY, CLOSED, FAILED, IO_ERROR.
+   * Rejects with READ_ONLY, CLOSED, FAILED, TypeError; and with NO_SPACE where disk and journal are full.
    */
   async seal(options?: WaitOptions): Promise<void> {
     const signal = checkWaitOptions(options, 'seal');
@@ -121,7 +122,8 @@ export class Stream {
    * Truncates the stream's oldest records: those below `seq` are not read any more, and segments that hold nothing
    * else are dropped once they are sealed; their files go, or become other segments', soon after. Sequences go on as
    * before. Beyond the stream's end: all that it has.
-   * Resolves when the truncation is durable. Rejects with READ_ONLY, CLOSED, FAILED, IO_ERROR; throws RangeError.
+   * Resolves when the truncation is durable. Rejects with READ_ONLY, CLOSED, FAILED, TypeError, RangeError; and with
+   * NO_SPACE where disk and journal are full: then a truncation cannot make room any more.
    */
   async truncateBefore(seq: number, options?: WaitOptions): Promise<void> {
     checkInteger(seq, 'seq', 1);

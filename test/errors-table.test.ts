@@ -258,6 +258,17 @@ test.for(ROWS)('$code is met by $how', async ({ code, how, thrown, afterwards },
   expect(met?.afterwards).toBe(afterwards);
 });
 
+test('the example of the document prints what it says, and its links lead somewhere', async () => {
+  const example = /^```js\n(.*?)^```$/ms.exec(DOCUMENT)?.[1] ?? '';
+  const expected = [...example.matchAll(/\/\/ → (.*)$/gm)].map((match) => match[1]);
+  const source = example.replace("import { openLog } from 'seglog';\n", 'process.chdir(process.argv[1]);\n');
+  const { stdout } = await runModule(source, [temporaryDirectory()]);
+  expect(stdout.trimEnd().split('\n')).toEqual(expected);
+  const anchors = [...DOCUMENT.matchAll(/\]\(#(\w+)\)/g)].map((match) => match[1]?.toUpperCase());
+  expect(anchors.length).toBeGreaterThan(0);
+  for (const anchor of anchors) expect([...ERROR_CODES]).toContain(anchor);
+});
+
 test('a lock that a killed process left behind does not stay', async () => {
   const directory = temporaryDirectory();
   const child = startChild(process.execPath, [supportPath('lock-holder.mjs'), directory]);
