@@ -141,7 +141,7 @@ export class BatchReader extends Reader<RecordBatch> implements RecordBatchReade
     const { signal } = this.#request;
     while (!this.#atEnd) {
       signal?.throwIfAborted();
-      const stream = this.#ref.find(this.#engine.native, this.#engine.log());
+      const stream = this.#ref.find(this.#engine.native, this.#engine.log(true));
       if (stream < 0) break;
       const read = this.#engine.read({ ...this.#request, stream, fromSeq: this.#fromSeq });
       const result = await withSignal(read, signal);

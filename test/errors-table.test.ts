@@ -375,9 +375,10 @@ async function closedLog(): Promise<string> {
   return directory;
 }
 
+/** With a segment of its own that no stream shares. */
 async function sealedLog(): Promise<string> {
   const directory = temporaryDirectory();
-  const log = await openLog(directory);
+  const log = await openLog(directory, { sharedStreamBytesMax: 0 });
   await log.append('key', 'data');
   await log.seal('key');
   await expect.poll(() => log.stats().segmentsSealed).toBe(1);

@@ -18,7 +18,7 @@ import { describe, expect, test } from 'vitest';
 import { openLog } from '../lib/index.js';
 import { openTestLog, rejection, temporaryDirectory } from './support/directory.js';
 
-const SMALL = { journalFirstBytes: 65_536, journalFileBytes: 65_536, segmentBytes: 16_384 };
+const SMALL = { journalFirstBytes: 65_536, journalFileBytes: 65_536, segmentBytes: 16_384, sharedStreamBytesMax: 0 };
 
 const KEYS: readonly (string | Uint8Array)[] = [
   '../../etc/x',
@@ -95,6 +95,7 @@ describe('a symbolic link in the place of', () => {
     ['CATALOG.tmp'],
     ['journal'],
     ['streams'],
+    ['shared'],
     ['free'],
     ['free/1'],
     ['journal/fresh.tmp'],

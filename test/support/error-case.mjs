@@ -16,7 +16,7 @@ const SMALL = { journalFirstBytes: 65_536, journalFileBytes: 65_536, journalLive
 
 const cases = {
   async 'read fails'() {
-    const log = await openLog(path);
+    const log = await openLog(path, { sharedStreamBytesMax: 0 });
     await sealedRecord(log);
     const before = treeOf(path);
     writeFileSync(trigger, '');
