@@ -381,7 +381,7 @@ async function sealedLog(): Promise<string> {
   const log = await openLog(directory, { sharedStreamBytesMax: 0 });
   await log.append('key', 'data');
   await log.seal('key');
-  await expect.poll(() => log.stats().segmentsSealed).toBe(1);
+  await expect.poll(() => log.stats().segmentsSealed, { timeout: 20_000 }).toBe(1);
   await log.close();
   return directory;
 }

@@ -59,7 +59,7 @@ test('streams may have any name: each is its own, and all their files lie below 
     await log.append(key, `data ${index}`);
     await log.seal(key);
   }
-  await expect.poll(() => log.stats().segmentsSealed).toBe(KEYS.length);
+  await expect.poll(() => log.stats().segmentsSealed, { timeout: 20_000 }).toBe(KEYS.length);
   await log.close();
   expect(readdirSync(around).sort()).toEqual(['log', 'outside']);
   expect(readFileSync(join(around, 'outside'), 'utf8')).toBe('outside');
@@ -139,7 +139,7 @@ describe('a symbolic link in the place of', () => {
     await log.append('key', 'first');
     const { outside, before } = plantLink(directory, 'streams');
     await log.seal('key').catch(() => {});
-    await expect.poll(() => log.stats().failed).toBe(true);
+    await expect.poll(() => log.stats().failed, { timeout: 20_000 }).toBe(true);
     const error = await rejection(log.append('key', 'second'));
     expect(error).toMatchObject({ code: 'FAILED', message: expect.stringContaining('symbolic link') });
     expect((await log.stream('key').get(1))?.data.toString()).toBe('first');
@@ -177,7 +177,7 @@ async function closedLog(): Promise<string> {
   const log = await openLog(directory, SMALL);
   await log.append('key', 'data');
   await log.seal('key');
-  await expect.poll(() => log.stats().segmentsSealed).toBe(1);
+  await expect.poll(() => log.stats().segmentsSealed, { timeout: 20_000 }).toBe(1);
   await log.close();
   return directory;
 }
