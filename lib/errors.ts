@@ -47,7 +47,7 @@ const HINTS: Readonly<Record<ErrorCode, string>> = {
     'Close the log, see to what `errno` and `syscall` say, and open it again: that recovers what was acknowledged.',
   QUEUE_FULL: 'Await drain() or earlier appends first, or raise bufferedBytesMax or appendsWaitingMax.',
   TOO_LARGE: 'Append less at a time, or raise recordBytesMax, batchBytesMax or batchRecordsMax.',
-  UNSUPPORTED: 'Use Linux on x86-64 or arm64.',
+  UNSUPPORTED: 'Use Linux on x86-64 or arm64; where no binary fits it, build one with npm rebuild seglog.',
 };
 
 /** A failure as it crosses from the addon. `errno` 0 and empty strings: no system call was involved. */

@@ -19,8 +19,8 @@ import { toRecoveryReport } from './report.js';
  *
  * Rejects with LOCKED (another writer; `error.holder` says which), CORRUPT (acknowledged bytes are damaged;
  * `error.report` says where, nothing was changed), NOT_FOUND, EXISTS, NOT_A_LOG, FORMAT_UNSUPPORTED, PERMISSION,
- * NO_SPACE, READ_ONLY, IO_ERROR, UNSUPPORTED (Windows, or no binary of the addon loads here); with TypeError and RangeError (INVALID_ARGUMENT) for options that are
- * unknown or out of range. `docs/errors.md` explains each.
+ * NO_SPACE, READ_ONLY, IO_ERROR, UNSUPPORTED (Windows, or no binary of the addon loads here); with TypeError and
+ * RangeError (INVALID_ARGUMENT) for options that are unknown or out of range. `docs/errors.md` explains each.
  *
  * @example
  * import { openLog } from 'seglog';

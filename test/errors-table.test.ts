@@ -234,6 +234,7 @@ const CASES: Readonly<Record<string, Case>> = {
       log.appendBatch(Array.from({ length: 3 }, () => ({ key: 'key', data: 'x' }))),
     ),
   'UNSUPPORTED: Windows': (context) => meetInChild(context, 'windows'),
+  'UNSUPPORTED: no binary of the addon that loads': (context) => meetInChild(context, 'no addon'),
 };
 
 // The fields that every file of a log begins with are magic (8 bytes) and version (4); checksums cover neither.
@@ -267,6 +268,15 @@ test('the example of the document prints what it says, and its links lead somewh
   const anchors = [...DOCUMENT.matchAll(/\]\(#(\w+)\)/g)].map((match) => match[1]?.toUpperCase());
   expect(anchors.length).toBeGreaterThan(0);
   for (const anchor of anchors) expect([...ERROR_CODES]).toContain(anchor);
+});
+
+test('a damaged bit that looks like a newer version hides nothing from who reads around damage', async () => {
+  const directory = await sealedLog();
+  for (const page of [0, 2]) overwrite(segmentFiles(directory)[0] ?? '', page * PAGE_BYTES + VERSION_OFFSET, NEWER);
+  const strict = await openTestLog({ readOnly: true }, directory);
+  expect(await rejection(strict.stream('key').get(1))).toMatchObject({ code: 'FORMAT_UNSUPPORTED' });
+  const log = await openTestLog({ readOnly: true, onCorruption: 'skip' }, directory);
+  expect((await log.stream('key').get(1))?.data.toString()).toBe('data');
 });
 
 test('a lock that a killed process left behind does not stay', async () => {

@@ -128,6 +128,12 @@ const cases = {
     await reopens(1);
     return { error, afterwards: 'closed' };
   },
+  async 'no addon'() {
+    // Where node-gyp-build then looks for it.
+    process.env.SEGLOG_PREBUILD = directory;
+    mkdirSync(path);
+    return unchangedBy(() => openLog(path));
+  },
   async windows() {
     Object.defineProperty(process, 'platform', { value: 'win32' });
     mkdirSync(path);

@@ -105,10 +105,13 @@ Status Reader::FindStart(const ReadRequest& request, const Place& place, std::ui
   return Status::Ok();
 }
 
-// A file of a version that is not known is refused, whatever its frames look like. A header that is
-// damaged otherwise does no harm: frames have checksums of their own.
+// A file of a version that is not known is refused, whatever its frames look like; but a damaged
+// bit may look like a version, so that who reads around damage tries the frames all the same. A
+// header that is damaged otherwise does no harm: frames have checksums of their own.
 Status Reader::CheckHeader(const SegmentView& segment, Hints* hints) {
-  if (segment.row().destaged == 0 || hints->header_tried) return Status::Ok();
+  if (segment.row().destaged == 0 || hints->header_tried || state_->options.skip_corruption) {
+    return Status::Ok();
+  }
   const Result<SegmentFiles::FileRef> file = segment.OpenFile();
   if (!file.ok()) return Status::Ok();  // Met again where it matters.
   AlignedBuffer page;
@@ -135,7 +138,8 @@ Status Reader::LoadFooter(const SegmentView& segment, Hints* hints) {
   Result<format::SegmentFooter> footer =
       format::DecodeFooter(bytes.bytes(), row.id, row.footer_offset);
   if (footer.ok()) hints->entries = std::move(footer->index);
-  const bool unknown = footer.status().code() == Code::kFormatUnsupported;
+  const bool unknown =
+      footer.status().code() == Code::kFormatUnsupported && !state_->options.skip_corruption;
   hints->footer_tried = !unknown;
   return unknown ? footer.status().WithPath(segment.path()) : Status::Ok();
 }

@@ -153,8 +153,10 @@ std::optional<Failure> DamagePhase::FlipBit(const RestingLog& resting, const std
   }
   if (auto failure = JudgeVerifying(outcome, path, where)) return failure;
   if (outcome.read.has_value()) {
-    if (outcome.read->what.find("CORRUPT") == std::string::npos)
-      return Found(where, outcome.read->what);
+    const std::string& what = outcome.read->what;
+    const bool named = what.find("CORRUPT") != std::string::npos ||
+                       what.find("FORMAT_UNSUPPORTED") != std::string::npos;
+    if (!named) return Found(where, what);
     ++damage_->found_by_reading;
     return std::nullopt;
   }
