@@ -204,14 +204,15 @@ const CASES: Readonly<Record<string, Case>> = {
     meetInChild(context, 'last snapshot fails', { fault: `sync ${EIO} /CATALOG.tmp` }),
   'QUEUE_FULL: more appends than `appendsWaitingMax` wait for room': () =>
     usableAfterWith({ bufferedBytesMax: 4096, appendsWaitingMax: 1 }, async (log) => {
-      const appends = Array.from({ length: 4 }, () => log.append('other', Buffer.alloc(4096)));
+      // Many: the log commits while they are submitted.
+      const appends = Array.from({ length: 1000 }, () => log.append('other', Buffer.alloc(4096)));
       const settled = await Promise.allSettled(appends);
       throw settled.find((one) => one.status === 'rejected')?.reason;
     }),
   'QUEUE_FULL: `ingest` beyond `bufferedBytesMax`': () =>
     usableAfterWith({ bufferedBytesMax: 4096 }, async (log) => {
       const error = caught(() => {
-        for (let index = 0; index < 3; index++) log.ingest('other', Buffer.alloc(4096));
+        for (let index = 0; index < 100_000; index++) log.ingest('other', Buffer.alloc(4096));
       });
       await log.drain();
       throw error;
