@@ -78,10 +78,6 @@ Status Recovery::FreeOldJournals() {
 // Whatever lies among the free segments may become a segment's file. What is not a file of the
 // log's own is found now, while nothing depends on it: later it would stop the log.
 Status Recovery::TakeFreeSegments() {
-  for (const char* const directory : {"streams", format::kSharedSegmentsDirectory}) {
-    const Result<bool> exists = fs_->Exists(directory);
-    if (!exists.ok()) return exists.status();
-  }
   const Result<std::vector<io::DirectoryEntry>> segments = fs_->List(kFreeSegmentsDirectory);
   if (!segments.ok()) return segments.status();
   for (const io::DirectoryEntry& entry : segments.value()) {
