@@ -98,7 +98,10 @@ async function outcomeOf(call: () => unknown): Promise<{ readonly outcome: strin
     return { outcome: 'done', value: Object(await call()) };
   } catch (error) {
     const nothing = Object(undefined);
-    if (error instanceof CallersOwnError) return { outcome: 'thrown by an argument', value: nothing };
+    // Of the last kind is a class that was given as a callback.
+    const callersOwn =
+      error instanceof CallersOwnError || String(error).includes('Class constructors cannot be invoked');
+    if (callersOwn) return { outcome: 'thrown by an argument', value: nothing };
     const known = error instanceof SeglogError || error instanceof TypeError || error instanceof RangeError;
     const { code }: { code?: unknown } = Object(error);
     const documented = ERROR_CODES.find((one) => one === code);
