@@ -90,7 +90,8 @@ export class Stream {
    */
   async locate(seq: number, options?: WaitOptions): Promise<RecordLocation | undefined> {
     checkInteger(seq, 'seq', 1);
-    const reader = this.#batches({ ...options, from: seq, to: seq, batchBytes: 1 }, true);
+    const signal = checkWaitOptions(options, 'locate');
+    const reader = this.#batches({ from: seq, to: seq, batchBytes: 1, signal }, true);
     return (await reader.next()).value?.locationOfFirst();
   }
 

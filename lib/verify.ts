@@ -2,7 +2,7 @@
 // Verifying a whole log: the options, the report, and the promise between them and the addon.
 
 import { withSignal } from './append.js';
-import { checkOptions, checkSignal, expectedMessage } from './check.js';
+import { checkFunction, checkOptions, checkSignal } from './check.js';
 import type { Engine } from './engine.js';
 import { CLOSED, toError } from './errors.js';
 import type { NativeVerifyResult } from './native.js';
@@ -44,12 +44,9 @@ const VERIFY_OPTIONS = ['signal', 'onProgress'];
 /** See {@link Log.verify}. */
 export async function verify(engine: Engine, options: VerifyOptions | undefined): Promise<VerifyReport> {
   if (options !== undefined) checkOptions(options, VERIFY_OPTIONS, 'verify');
-  const signal = options?.signal;
+  const { signal, onProgress } = options ?? {};
   checkSignal(signal, 'signal');
-  const onProgress = options?.onProgress;
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new TypeError(expectedMessage('a function', 'onProgress', onProgress));
-  }
+  checkFunction(onProgress, 'onProgress');
   signal?.throwIfAborted();
   let cancel = () => {};
   let tells = onProgress !== undefined;
