@@ -302,6 +302,17 @@ TEST(CommitBlockTest, RefusesItemCountsThatAreNotThoseOfTheBody) {
   EXPECT_EQ(Decode(block).status().message(), "commit block: fewer items than it counts");
 }
 
+TEST(CommitBlockTest, RefusesASharedSegmentThatNoFrameGoesTo) {
+  const Bytes body = Pattern(24);
+  for (const std::vector<Item>& items : {std::vector<Item>{}, {Frame(body)}}) {
+    Bytes block = Block(items);
+    StoreLittle(MutableByteSpan(block), kCommitSharedSegmentIdOffset, std::uint64_t{40});
+    FixBlockChecksums(block, Identity(), kOffset);
+    EXPECT_EQ(Decode(block).status().message(),
+              "commit block: a shared segment, and no frame in it");
+  }
+}
+
 TEST(CommitBlockTest, RefusesKindsThatAreUnknownAndSaysThatPointersAreReserved) {
   for (int kind = 0; kind < 256; ++kind) {
     const Status status = DecodeChanged(Frame(Pattern(24)), [kind](MutableByteSpan stored) {
@@ -354,8 +365,7 @@ TEST(CommitBlockTest, RefusesFramesThatAreOutOfBounds) {
     return DecodeChanged(Frame(body),
                          [&](MutableByteSpan stored) { StoreLittle(stored, offset, value); });
   };
-  EXPECT_EQ(store8(kItemFlagsOffset, 8).message(),
-            "frame item: the flag and the kind disagree");
+  EXPECT_EQ(store8(kItemFlagsOffset, 8).message(), "frame item: the flag and the kind disagree");
   EXPECT_EQ(store8(kItemFlagsOffset, 16).message(), "frame: reserved field (flags)");
   EXPECT_EQ(store8(kItemFlagsOffset, kFrameIsFiller).message(), "frame: a filler with records");
   EXPECT_EQ(store8(kItemRecordCountOffset, 0).message(), "frame: no records");

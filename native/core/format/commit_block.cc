@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "format/commit_block.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "format/codec.h"
@@ -480,6 +481,11 @@ Status DecodeItem(const StoredItem& stored, std::vector<Item>* items) {
   return Status(Code::kFormatUnsupported, "item: unknown kind");
 }
 
+bool IsSharedFrame(const Item& item) {
+  const auto* frame = std::get_if<FrameItem>(&item);
+  return frame != nullptr && frame->shared();
+}
+
 }  // namespace
 
 Result<std::vector<Item>> DecodeCommitBody(const CommitHeader& header, ByteSpan block,
@@ -512,6 +518,9 @@ Result<std::vector<Item>> DecodeCommitBody(const CommitHeader& header, ByteSpan 
     rest = rest.subspan(stored_bytes);
   }
   if (items.size() != header.item_count) return Corrupt("commit block: fewer items than it counts");
+  if (header.shared_segment_id != 0 && std::ranges::none_of(items, IsSharedFrame)) {
+    return Corrupt("commit block: a shared segment, and no frame in it");
+  }
   return items;
 }
 
