@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Appends on their way: what is handed to the addon, and the promise that its answer settles. The methods of a log and
-// of its streams check their arguments through these functions.
+// Appends on their way: their arguments are checked here, once, and what was checked is handed to the engine. The
+// methods of a log and of its streams come through these functions.
 
-import { checkArray, checkFields, checkOptions, checkSignal, ownBytes, toBytes, unlessGone } from './check.js';
-import type { Engine, Submission, Waiter } from './engine.js';
-import { type Failure, SeglogError, toError } from './errors.js';
+import { checkArray, checkFields, checkOptions, checkSignal, checkWellFormed, ownBytes, toBytes } from './check.js';
+import type { Engine } from './engine.js';
+import { SeglogError, typeError } from './errors.js';
 import { encodeHeaders } from './headers.js';
 import { checkDurability, type Durability } from './options.js';
+import type { PackedBatch } from './ring.js';
 import { StreamRef } from './stream-ref.js';
+import type { Reject, Resolve } from './tickets.js';
 import type {
   AppendOptions,
   AppendResult,
@@ -23,9 +25,15 @@ const BATCH_OPTIONS = ['durability', 'signal'];
 const INGEST_OPTIONS = ['headers'];
 const BATCH_RECORD_FIELDS = ['key', 'data', 'headers'];
 const STREAM_BATCH_RECORD_FIELDS = ['data', 'headers'];
-/** Numbers per record in a packed batch: stream, offset and length of the headers, of the data. */
-const LAYOUT_COLUMNS = 5;
-const NO_BYTES: Uint8Array = new Uint8Array(0);
+const NO_OPTIONS: AppendOptions = Object.freeze({});
+
+// One function for the promises of all appends, which leaves what settles the newest here: a closure each costs more.
+let resolveNewest: Resolve = () => {};
+let rejectNewest: Reject = () => {};
+const executor = (resolve: Resolve, reject: Reject): void => {
+  resolveNewest = resolve;
+  rejectNewest = reject;
+};
 
 /** See {@link Log.append}. Never throws. */
 export function append(
@@ -36,20 +44,19 @@ export function append(
 ): Promise<AppendResult> {
   try {
     if (options !== undefined) checkOptions(options, APPEND_OPTIONS, 'append');
-    const { headers, durability, signal } = options ?? {};
-    checkSignal(signal, 'signal');
-    signal?.throwIfAborted();
-    const ref = refOf(engine, keyOrRef);
-    const submission = new SingleAppend(
-      engine,
-      ref,
-      dataBytes(engine, data, 'data'),
-      encodeHeaders(headers),
-      durabilityIndex(engine, durability),
-      signal,
-    );
-    engine.append(submission, submission.byteCount);
-    return withSignal(submission.promise, signal);
+    const { headers, durability, signal } = options ?? NO_OPTIONS;
+    if (signal !== undefined) {
+      checkSignal(signal, 'signal');
+      signal.throwIfAborted();
+    }
+    const stream = refOf(engine, keyOrRef);
+    // The headers first: what their getters do to the data is done when the data is looked at.
+    const encoded = encodeHeaders(headers);
+    const chosen = durabilityIndex(engine, durability);
+    const checked = checkData(engine, data, 'data');
+    const promise = new Promise<AppendResult>(executor);
+    engine.append(stream, chosen, encoded, checked, resolveNewest, rejectNewest, signal);
+    return withSignal(promise, signal);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -83,7 +90,7 @@ function submitBatch<T extends StreamBatchRecord>(
 ): Promise<BatchResult> {
   try {
     if (options !== undefined) checkOptions(options, BATCH_OPTIONS, 'appendBatch');
-    const { durability: chosen, signal } = options ?? {};
+    const { durability: chosen, signal } = options ?? NO_OPTIONS;
     checkSignal(signal, 'signal');
     signal?.throwIfAborted();
     checkArray(records, 'records');
@@ -91,14 +98,10 @@ function submitBatch<T extends StreamBatchRecord>(
     engine.log();
     const count = records.length;
     if (count === 0) return Promise.resolve({ firstLsn: 0, records: [] });
-    const submission = new BatchAppend(
-      engine,
-      packBatch(engine, records, count, fields, refOfRecord),
-      durability,
-      signal,
-    );
-    engine.append(submission, submission.byteCount);
-    return withSignal(submission.promise, signal);
+    const checked = checkBatch(engine, records, count, fields, refOfRecord);
+    const batch = packBatch(engine, checked);
+    const refs = checked.map(({ ref }) => ref);
+    return withSignal(engine.appendBatch(refs, durability, batch, signal), signal);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -112,15 +115,9 @@ export function ingest(
   options: IngestOptions | undefined,
 ): boolean {
   if (options !== undefined) checkOptions(options, INGEST_OPTIONS, 'ingest');
-  const ref = refOf(engine, keyOrRef);
-  const bytes = dataBytes(engine, data, 'data');
-  const headers = encodeHeaders(options?.headers);
-  const durability = engine.durabilityIndex('none');
-  const { native } = engine;
-  return engine.ingest(
-    (log) => native.append(log, ref.handle(native, log), bytes, headers, durability, 0),
-    bytes.length + (headers?.length ?? 0),
-  );
+  const stream = refOf(engine, keyOrRef);
+  const headers = options === undefined ? undefined : encodeHeaders(options.headers);
+  return engine.ingest(stream, headers, checkData(engine, data, 'data'));
 }
 
 /** Settles as `promise` does, unless the signal aborts first: then it rejects with the signal's reason. */
@@ -134,196 +131,83 @@ export function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefin
   });
 }
 
-class Appended implements AppendResult {
-  readonly seq: number;
-  readonly lsn: number;
-  readonly #streamId: string;
-
-  constructor(seq: number, lsn: number, streamId: string) {
-    this.seq = seq;
-    this.lsn = lsn;
-    this.#streamId = streamId;
-  }
-
-  get ref(): string {
-    return formatRef(this.#streamId, this.seq, this.lsn);
-  }
-}
-
-/** A record's `ref`. */
-export function formatRef(streamId: string, seq: number, lsn: number): string {
-  return `${streamId}-${seq}-${lsn}`;
-}
-
-class SingleAppend implements Submission, Waiter {
-  readonly signal: AbortSignal | undefined;
-  readonly promise: Promise<AppendResult>;
-  readonly #engine: Engine;
-  readonly #ref: StreamRef;
-  #data: Uint8Array;
-  #headers: Uint8Array | undefined;
-  readonly #durability: number;
-  #resolve: (result: AppendResult) => void = () => {};
-  #reject: (error: Error) => void = () => {};
-
-  constructor(
-    engine: Engine,
-    ref: StreamRef,
-    data: Uint8Array,
-    headers: Uint8Array | undefined,
-    durability: number,
-    signal: AbortSignal | undefined,
-  ) {
-    this.#engine = engine;
-    this.#ref = ref;
-    this.#data = data;
-    this.#headers = headers;
-    this.#durability = durability;
-    this.signal = signal;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-  }
-
-  get byteCount(): number {
-    return this.#data.length + (this.#headers?.length ?? 0);
-  }
-
-  get waiter(): Waiter {
-    return this;
-  }
-
-  submit(token: number): Failure | undefined {
-    const { native } = this.#engine;
-    const log = this.#engine.log(true);
-    const stream = this.#ref.handle(native, log);
-    const failure = native.append(log, stream, this.#data, this.#headers, this.#durability, token);
-    // What the addon has taken is copied; what it refused may be handed over again.
-    if (failure === undefined) {
-      this.#data = NO_BYTES;
-      this.#headers = undefined;
-    }
-    return failure;
-  }
-
-  own(): void {
-    this.#data = Uint8Array.from(this.#data);
-  }
-
-  done(firstLsn: number, numbers: Float64Array, at: number): void {
-    this.#resolve(new Appended(numbers[at] ?? 0, firstLsn, this.#engine.idOf(this.#ref)));
-  }
-
-  // The stack of a failure that comes later does not name the caller: that would cost an async function per append.
-  fail(failure: Failure): void {
-    this.#reject(toError(failure));
-  }
-}
-
-interface PackedBatch {
-  readonly refs: readonly StreamRef[];
-  readonly bytes: Uint8Array;
-  readonly layout: Float64Array;
-}
-
-class BatchAppend implements Submission, Waiter {
-  readonly signal: AbortSignal | undefined;
-  readonly promise: Promise<BatchResult>;
-  readonly byteCount: number;
-  readonly #engine: Engine;
-  readonly #refs: readonly StreamRef[];
-  #packed: PackedBatch | undefined;
-  readonly #durability: number;
-  #resolve: (result: BatchResult) => void = () => {};
-  #reject: (error: Error) => void = () => {};
-
-  constructor(engine: Engine, packed: PackedBatch, durability: number, signal: AbortSignal | undefined) {
-    this.#engine = engine;
-    this.#refs = packed.refs;
-    this.#packed = packed;
-    this.#durability = durability;
-    this.byteCount = packed.bytes.length;
-    this.signal = signal;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-  }
-
-  get waiter(): Waiter {
-    return this;
-  }
-
-  submit(token: number): Failure | undefined {
-    if (this.#packed === undefined) throw new Error('a batch was submitted twice');
-    const { refs, bytes, layout } = this.#packed;
-    const { native } = this.#engine;
-    const log = this.#engine.log(true);
-    for (const [index, ref] of refs.entries()) layout[index * LAYOUT_COLUMNS] = ref.handle(native, log);
-    const failure = native.appendBatch(log, bytes, layout, this.#durability, token);
-    if (failure === undefined) this.#packed = undefined;
-    return failure;
-  }
-
-  // The packed bytes are a copy already.
-  own(): void {}
-
-  done(firstLsn: number, numbers: Float64Array, at: number): void {
-    const records = this.#refs.map(
-      (ref, index) => new Appended(numbers[at + index] ?? 0, firstLsn + index, this.#engine.idOf(ref)),
-    );
-    this.#resolve({ firstLsn, records });
-  }
-
-  fail(failure: Failure): void {
-    this.#reject(toError(failure));
-  }
+interface CheckedRecord {
+  readonly ref: StreamRef;
+  readonly headers: Uint8Array | undefined;
+  readonly data: string | Uint8Array;
+  /** Of the data, when it was checked. */
+  readonly length: number;
 }
 
 // Each field of each record is read once, so that what was checked is what is packed.
-function packBatch<T extends StreamBatchRecord>(
+function checkBatch<T extends StreamBatchRecord>(
   engine: Engine,
   records: readonly T[],
   count: number,
   fields: readonly string[],
   refOfRecord: (record: T) => StreamRef,
-): PackedBatch {
-  const { batchRecordsMax, batchBytesMax } = engine.options;
+): CheckedRecord[] {
+  const { batchRecordsMax } = engine.options;
   if (count > batchRecordsMax) {
     throw tooLarge(`the batch has ${count} records, more than batchRecordsMax (${batchRecordsMax})`);
   }
-  const refs: StreamRef[] = [];
-  const parts: Uint8Array[] = [];
-  const layout = new Float64Array(count * LAYOUT_COLUMNS);
-  let offset = 0;
+  const checked: CheckedRecord[] = [];
   for (let index = 0; index < count; index++) {
     const record = records[index];
     checkFields(record, fields, `records[${index}]`);
     if (record === undefined) continue;
     const ref = refOfRecord(record);
-    const headers = encodeHeaders(record.headers) ?? NO_BYTES;
-    const data = ownBytes(dataBytes(engine, record.data, `records[${index}].data`));
-    layout.set([0, offset, headers.length, offset + headers.length, data.length], index * LAYOUT_COLUMNS);
-    refs.push(ref);
-    parts.push(headers, data);
-    offset += headers.length + data.length;
-    if (count > 1 && offset > batchBytesMax) {
-      throw tooLarge(`the batch has ${offset} bytes or more, over batchBytesMax (${batchBytesMax})`);
-    }
+    const headers = encodeHeaders(record.headers);
+    const data = checkData(engine, record.data, `records[${index}].data`);
+    checked.push({ ref, headers, data, length: data.length });
   }
-  return { refs, bytes: unlessGone('records', () => Buffer.concat(parts, offset)), layout };
+  return checked;
 }
 
-/** As {@link toBytes}, of a record's data: refused before it is encoded or copied where it is too large. */
-function dataBytes(engine: Engine, data: string | Uint8Array, name: string): Uint8Array {
-  const { recordBytesMax } = engine.options;
-  // A character takes a byte at least.
-  const bytes = typeof data === 'string' && data.length > recordBytesMax ? undefined : toBytes(data, name);
-  if (bytes === undefined || bytes.length > recordBytesMax) {
-    throw tooLarge(`${name} has ${(bytes ?? data).length} bytes or more, over recordBytesMax (${recordBytesMax})`);
+// No code of the caller's runs here: lengths that a getter changed behind the check are found.
+function packBatch(engine: Engine, records: readonly CheckedRecord[]): PackedBatch {
+  const { batchBytesMax } = engine.options;
+  const log = engine.log();
+  let byteCount = 0;
+  const dataBytes = records.map(({ headers, data, length }, index) => {
+    if (data.length !== length) {
+      throw typeError(`Expected a Uint8Array for records[${index}].data but received one whose buffer was resized`);
+    }
+    const bytes = typeof data === 'string' ? Buffer.byteLength(data) : length;
+    byteCount += bytes + (headers?.length ?? 0);
+    return bytes;
+  });
+  if (records.length > 1 && byteCount > batchBytesMax) {
+    throw tooLarge(`the batch has ${byteCount} bytes, over batchBytesMax (${batchBytesMax})`);
   }
-  return bytes;
+  return {
+    streams: records.map(({ ref }) => ref.handle(engine.native, log)),
+    headers: records.map(({ headers }) => headers),
+    data: records.map(({ data }) => data),
+    dataBytes,
+    byteCount,
+  };
+}
+
+// A record's data: a string that is well-formed, or bytes that nobody can lengthen.
+function checkData(engine: Engine, data: string | Uint8Array, name: string): string | Uint8Array {
+  const { recordBytesMax } = engine.options;
+  if (typeof data !== 'string') {
+    const bytes = ownBytes(toBytes(data, name));
+    if (bytes.length > recordBytesMax) throw recordTooLarge(name, bytes.length, recordBytesMax);
+    return bytes;
+  }
+  // A character takes a byte at least, and three at most.
+  if (data.length > recordBytesMax) throw recordTooLarge(name, data.length, recordBytesMax);
+  checkWellFormed(data, name);
+  if (3 * data.length <= recordBytesMax) return data;
+  const byteCount = Buffer.byteLength(data);
+  if (byteCount > recordBytesMax) throw recordTooLarge(name, byteCount, recordBytesMax);
+  return data;
+}
+
+function recordTooLarge(name: string, atLeast: number, bytesMax: number): SeglogError {
+  return tooLarge(`${name} has ${atLeast} bytes or more, over recordBytesMax (${bytesMax})`);
 }
 
 function tooLarge(what: string): SeglogError {
@@ -335,5 +219,5 @@ function refOf(engine: Engine, keyOrRef: StreamRef | string | Uint8Array): Strea
 }
 
 function durabilityIndex(engine: Engine, durability: Durability | undefined): number {
-  return engine.durabilityIndex(durability === undefined ? engine.options.durability : checkDurability(durability));
+  return durability === undefined ? engine.durabilityDefault : engine.durabilityIndex(checkDurability(durability));
 }

@@ -2,7 +2,7 @@
 // Checks of what callers pass in. Misuse throws TypeError or RangeError in one form of words. What a getter or a proxy
 // of the caller's throws while it is read is passed on as it is.
 
-import { inspect, toUSVString, types } from 'node:util';
+import { inspect, types } from 'node:util';
 import { rangeError, typeError } from './errors.js';
 
 /** Names that are longer are no misspelling of an option. */
@@ -111,7 +111,7 @@ export function ownBytes(bytes: Uint8Array): Uint8Array {
 
 /** Throws where a string has lone surrogates, which UTF-8 cannot hold. */
 export function checkWellFormed(value: string, name: string): void {
-  if (toUSVString(value) !== value) throw typeError(expectedMessage('a string without lone surrogates', name, value));
+  if (!value.isWellFormed()) throw typeError(expectedMessage('a string without lone surrogates', name, value));
 }
 
 // The methods of a proxy or of an object that only inherits from AbortSignal would fail later, in the wrong place.

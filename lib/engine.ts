@@ -1,36 +1,24 @@
 // SPDX-License-Identifier: MIT
-// One open log of the addon as lib/ uses it: tokens and who waits for them, the appends that wait for room, and the
-// streams by key. Every promise that a method hands out is settled by exactly one answer, or by close().
+// One open log of the addon as lib/ uses it: its state, the appends that wait for room, reads, and the streams by key.
+// Every promise that a method hands out is settled by exactly one answer, or by close().
 
+import { Channel, type Listener } from './channel.js';
 import { checkInteger } from './check.js';
 import { CLOSED, closedError, type Failure, SeglogError, toError } from './errors.js';
 import { keyBytes } from './key.js';
-import type {
-  Deliver,
-  NativeAddon,
-  NativeLog,
-  NativeReadResult,
-  NativeRecovery,
-  NativeVerifyResult,
-} from './native.js';
+import type { NativeAddon, NativeLog, NativeReadResult, NativeRecovery, NativeVerifyResult } from './native.js';
 import { type Durability, nativeOptionValues, type ResolvedOptions } from './options.js';
 import type { Damage } from './report.js';
+import type { PackedBatch } from './ring.js';
 import { StreamRef } from './stream-ref.js';
-import type { LogStats } from './types.js';
+import { Appended, type Reject, type Resolve, type Waiter } from './tickets.js';
+import type { BatchResult, LogStats } from './types.js';
 
-/** Who waits for an answer that is no read. `numbers[at]` to `numbers[at + count - 1]` are the sequences. */
-export interface Waiter {
-  done(firstLsn: number, numbers: Float64Array, at: number, count: number): void;
+/** What waits for room, to be handed over later. */
+interface Waiting {
+  /** False where there is still none. */
+  submit(): boolean | Failure;
   fail(failure: Failure): void;
-}
-
-/** What can be handed to the addon now, or wait for room and be handed over later. */
-export interface Submission {
-  /** Hands it over; undefined when the addon has taken it. */
-  submit(token: number): Failure | undefined;
-  /** Copies what belongs to the caller: submit is called again after the caller has gone on. */
-  own(): void;
-  readonly waiter: Waiter;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -49,24 +37,30 @@ export interface NativeRead {
 const KEYS_REMEMBERED_MAX = 65_536;
 /** How much damage log.damage keeps. */
 const DAMAGE_KEPT_MAX = 1000;
-/** ingest() returns false when this part of bufferedBytesMax was submitted since there was room last. */
-const HIGH_WATER_PART = 0.25;
+/** ingest() returns false when this part of the ring is used. */
+const HIGH_WATER_PART = 0.5;
+/** Numbers per record in the layout of a large batch: stream, offset and length of the headers, of the data. */
+const LAYOUT_COLUMNS = 5;
 
-export class Engine {
+export class Engine implements Listener {
   readonly options: ResolvedOptions;
+  /** The index of `options.durability`. */
+  readonly durabilityDefault: number;
   readonly damage: Damage[] = [];
   readonly #native: NativeAddon;
   readonly #log: NativeLog;
-  readonly #waiters = new Map<number, Waiter>();
+  readonly #channel: Channel;
   readonly #reads = new Map<number, (result: NativeReadResult | undefined) => void>();
   readonly #verifications = new Map<number, (result: NativeVerifyResult | undefined) => void>();
   readonly #refs = new Map<string, StreamRef>();
-  #queue: Submission[] = [];
+  readonly #highWaterBytes: number;
+  readonly #unwatched: number;
+  #queue: Waiting[] = [];
   #queueStart = 0;
-  #drainAsked = false;
+  #roomAsked = false;
   #nextToken = 1;
-  #submittedBytes = 0;
-  #highestLsn = 0;
+  /** Of large records, which go by calls, since there was room last. */
+  #ingestedBytes = 0;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   #lastDurableLsn = 0;
 
@@ -80,14 +74,17 @@ export class Engine {
   ) {
     this.options = options;
     this.#native = native;
-    const openToken = this.#nextToken++;
-    const deliver: Deliver = (completions, failures, reads, verifications) => {
-      if (!this.#waiters.has(openToken)) return this.#deliver(completions, failures, reads, verifications);
-      this.#waiters.delete(openToken);
-      if (failures.length === 0) this.#state = 'open';
-      opened(failures[0]?.failure);
-    };
-    this.#waiters.set(openToken, { done: () => {}, fail: () => {} });
+    this.durabilityDefault = this.durabilityIndex(options.durability);
+    this.#unwatched = this.durabilityIndex('none');
+    this.#channel = new Channel(native, options, (stream) => this.idOf(stream), this);
+    this.#highWaterBytes = options.bufferedBytesMax * HIGH_WATER_PART;
+    const openToken = this.#channel.tickets.add({
+      done: () => {
+        this.#state = 'open';
+        opened(undefined);
+      },
+      fail: opened,
+    });
     this.#log = native.open(
       directory,
       native.constants.createModes.indexOf(options.create),
@@ -97,8 +94,11 @@ export class Engine {
       nativeOptionValues(options, native.constants),
       lockOwner,
       openToken,
-      deliver,
+      this.#channel.ring.memory,
+      this.#channel.answers,
+      this.#channel.wake,
     );
+    this.#channel.attach(this.#log);
   }
 
   get native(): NativeAddon {
@@ -142,56 +142,109 @@ export class Engine {
   }
 
   /**
-   * Hands an append over, or queues it where there is no room. Throws the refusal, with the caller on the stack.
+   * Hands an append over, or lets it wait where there is no room. Throws the refusal, with the caller on the stack.
    */
-  append(submission: Submission, byteCount: number): void {
-    this.log();
+  append(
+    stream: StreamRef,
+    durability: number,
+    headers: Uint8Array | undefined,
+    data: string | Uint8Array,
+    resolve: Resolve,
+    reject: Reject,
+    signal: AbortSignal | undefined,
+  ): void {
+    this.#writable();
     if (this.#queueLength === 0) {
-      const failure = this.#submit(submission);
-      this.#submittedBytes += byteCount;
-      if (failure === undefined) return;
-      if (failure.code !== 'QUEUE_FULL') throw toError(failure);
+      const taken = this.#hand(stream, durability, headers, data, resolve, reject);
+      if (taken === true) return;
+      if (taken !== false) throw toError(taken);
     }
-    if (this.#queueLength >= this.options.appendsWaitingMax) {
-      throw new SeglogError(
-        'QUEUE_FULL',
-        `More than appendsWaitingMax (${this.options.appendsWaitingMax}) appends wait`,
-      );
-    }
-    submission.own();
-    this.#queue.push(submission);
-    this.#askForRoom();
+    // The caller goes on with its own bytes.
+    const owned = typeof data === 'string' ? data : Uint8Array.from(data);
+    this.#wait({
+      submit: () => this.#hand(stream, durability, headers, owned, resolve, reject),
+      fail: (failure) => reject(toError(failure)),
+      signal,
+    });
   }
 
-  /** Hands a record over for which nobody waits. False once much was submitted since there was room last. */
-  ingest(submit: (log: NativeLog) => Failure | undefined, byteCount: number): boolean {
-    const log = this.log();
+  /** The same for a batch. */
+  appendBatch(
+    refs: readonly StreamRef[],
+    durability: number,
+    batch: PackedBatch,
+    signal: AbortSignal | undefined,
+  ): Promise<BatchResult> {
+    this.#writable();
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        done: (firstLsn, sequences) => resolve(this.#batchResult(refs, firstLsn, sequences)),
+        fail: (failure) => reject(toError(failure)),
+      };
+      if (this.#queueLength === 0) {
+        const taken = this.#handBatch(durability, waiter, batch);
+        if (taken === true) return;
+        if (taken !== false) throw toError(taken);
+      }
+      const data = batch.data.map((one) => (typeof one === 'string' ? one : Uint8Array.from(one)));
+      const owned = { ...batch, data };
+      this.#wait({ submit: () => this.#handBatch(durability, waiter, owned), fail: waiter.fail, signal });
+    });
+  }
+
+  /** Hands a record over for which nobody waits. False once much waits. */
+  ingest(stream: StreamRef, headers: Uint8Array | undefined, data: string | Uint8Array): boolean {
+    const log = this.#writable();
+    const channel = this.#channel;
+    if (channel.ring.refuses) this.#throwRefusal(log);
     if (this.#queueLength > 0) {
       throw new SeglogError('QUEUE_FULL', 'Appends wait for room; await drain() before ingesting more');
     }
-    const failure = submit(log);
-    if (failure !== undefined) throw toError(failure);
-    this.#submittedBytes += byteCount;
-    if (this.#submittedBytes < this.options.bufferedBytesMax * HIGH_WATER_PART) return true;
+    const handle = stream.handle(this.#native, log);
+    let taken: boolean | Failure = false;
+    if (channel.ring.recordBytes(headers, data) <= channel.ring.entryBytesMax) {
+      taken = channel.ingest(handle, this.#unwatched, headers, data);
+    } else {
+      const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
+      taken = channel.request(0, (to, token) =>
+        this.#native.append(to, handle, bytes, headers, this.#unwatched, token),
+      );
+      if (taken === true) this.#ingestedBytes += bytes.length;
+    }
+    if (taken === false) throw new SeglogError('QUEUE_FULL', 'More is waiting to be committed than bufferedBytesMax');
+    if (taken !== true) throw toError(taken);
+    if (channel.ring.usedBytes() + this.#ingestedBytes < this.#highWaterBytes) return true;
     this.#askForRoom();
     return false;
+  }
+
+  /** Resolves when less than half of bufferedBytesMax waits. */
+  async drain(): Promise<void> {
+    const log = this.log();
+    const failure = await new Promise<Failure | undefined>((resolve) => {
+      const waiter = { done: () => resolve(undefined), fail: resolve };
+      this.#channel.requestAside(waiter, (to, token) => this.#native.drain(to, token));
+    });
+    if (failure !== undefined) throw toError(failure);
+    this.#ingestedBytes = 0;
+    if (!this.closed && this.#channel.ring.refuses) this.#throwRefusal(log);
   }
 
   /**
    * Submits behind the appends that wait, and resolves or rejects with the answer. An async function, so that the stack
    * of an error that it makes names those who await it.
    */
-  async request(submit: (log: NativeLog, token: number) => void): Promise<void> {
-    const log = this.log();
+  async request(call: (log: NativeLog, token: number) => void): Promise<void> {
+    this.log();
     const failure = await new Promise<Failure | undefined>((resolve) => {
-      const submission: Submission = {
-        submit: (token) => void submit(log, token),
-        own: () => {},
-        waiter: { done: () => resolve(undefined), fail: resolve },
-        signal: undefined,
-      };
-      if (this.#queueLength === 0) this.#submit(submission);
-      else this.#queue.push(submission);
+      const channel = this.#channel;
+      const waiter = { done: () => resolve(undefined), fail: resolve };
+      if (this.options.readOnly) {
+        channel.requestAside(waiter, call);
+        return;
+      }
+      const submit = () => channel.request(channel.tickets.add(waiter), (log, token) => void call(log, token));
+      if (this.#queueLength > 0 || submit() !== true) this.#queueUp({ submit, fail: resolve, signal: undefined });
     });
     if (failure !== undefined) throw toError(failure);
   }
@@ -204,6 +257,7 @@ export class Engine {
       const { stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, locate = false } = read;
       this.#native.read(this.log(true), stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, skip, locate, token);
       this.#reads.set(token, resolve);
+      this.#channel.expectOther();
     });
   }
 
@@ -215,6 +269,7 @@ export class Engine {
     const token = this.#nextToken++;
     this.#native.verify(this.log(), withProgress, token);
     this.#verifications.set(token, heard);
+    this.#channel.expectOther();
     return () => {
       if (this.#verifications.has(token)) this.#native.cancelVerify(this.#log, token);
     };
@@ -227,8 +282,9 @@ export class Engine {
   /** A safe integer that was given out as an LSN, or RangeError. */
   checkLsn(lsn: unknown): number {
     const checked = checkInteger(lsn, 'lsn');
-    if (checked > this.#highestLsn) this.#highestLsn = this.#native.stats(this.log()).nextLsn - 1;
-    return checkInteger(checked, 'lsn', 0, this.#highestLsn);
+    const channel = this.#channel;
+    if (checked > channel.highestLsn) channel.highestLsn = this.#native.stats(this.log()).nextLsn - 1;
+    return checkInteger(checked, 'lsn', 0, channel.highestLsn);
   }
 
   get durableLsn(): number {
@@ -237,7 +293,8 @@ export class Engine {
   }
 
   stats(): LogStats {
-    return { ...this.#native.stats(this.log(true)), appendsWaiting: this.#queueLength };
+    const waitingRequests = this.#channel.tickets.pending;
+    return { ...this.#native.stats(this.log(true)), waitingRequests, appendsWaiting: this.#queueLength };
   }
 
   /** Refuses new calls, hands over what waits, then closes. Rejects with why the log failed, if it did. */
@@ -256,39 +313,116 @@ export class Engine {
     if (this.#state === 'closed') return;
     if (this.#state !== 'opening') this.#lastDurableLsn = this.#native.durableLsn(this.#log);
     this.#state = 'closed';
+    this.#channel.detach();
     this.#native.release(this.#log);
-    for (const waiter of this.#waiters.values()) waiter.fail(CLOSED);
+    this.#channel.tickets.failAll(CLOSED);
     for (const resolve of this.#reads.values()) resolve(undefined);
     for (const heard of this.#verifications.values()) heard(undefined);
-    this.#waiters.clear();
     this.#reads.clear();
     this.#verifications.clear();
+  }
+
+  readDone(result: NativeReadResult): void {
+    this.#channel.otherDone();
+    const resolve = this.#reads.get(result.token);
+    this.#reads.delete(result.token);
+    resolve?.(result);
+  }
+
+  verified(result: NativeVerifyResult): void {
+    const heard = this.#verifications.get(result.token);
+    if (result.done) {
+      this.#channel.otherDone();
+      this.#verifications.delete(result.token);
+    }
+    heard?.(result);
+  }
+
+  // What was answered made room for what waits.
+  delivered(): void {
+    if (this.#queueLength > 0) this.#pump();
   }
 
   get #queueLength(): number {
     return this.#queue.length - this.#queueStart;
   }
 
-  #submit(submission: Submission): Failure | undefined {
-    const token = this.#nextToken++;
-    const failure = submission.submit(token);
-    if (failure === undefined) this.#waiters.set(token, submission.waiter);
-    return failure;
+  #writable(): NativeLog {
+    const log = this.log();
+    if (this.options.readOnly) throw new SeglogError('READ_ONLY', 'The log was opened read-only');
+    return log;
   }
 
-  // One question at a time: the answer comes when fewer bytes wait than half the bound.
+  #throwRefusal(log: NativeLog): void {
+    const failure = this.#native.tellRefusal(log);
+    if (failure !== undefined) throw toError(failure);
+  }
+
+  #hand(
+    stream: StreamRef,
+    durability: number,
+    headers: Uint8Array | undefined,
+    data: string | Uint8Array,
+    resolve: Resolve,
+    reject: Reject,
+  ): boolean | Failure {
+    const channel = this.#channel;
+    if (channel.tickets.pending >= this.options.appendsWaitingMax) return false;
+    const handle = stream.handle(this.#native, this.#log);
+    if (channel.ring.recordBytes(headers, data) <= channel.ring.entryBytesMax) {
+      return channel.append(stream, handle, durability, headers, data, resolve, reject);
+    }
+    const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
+    const ticket = channel.tickets.addAppend(stream, resolve, reject);
+    return unlessFull(
+      channel.request(ticket, (log, token) => this.#native.append(log, handle, bytes, headers, durability, token)),
+    );
+  }
+
+  #handBatch(durability: number, waiter: Waiter, batch: PackedBatch): boolean | Failure {
+    const channel = this.#channel;
+    if (channel.tickets.pending >= this.options.appendsWaitingMax) return false;
+    if (channel.ring.takesBatch(batch)) return channel.appendBatch(durability, waiter, batch);
+    const { bytes, layout } = flatten(batch);
+    return unlessFull(
+      channel.request(channel.tickets.add(waiter), (log, token) =>
+        this.#native.appendBatch(log, bytes, layout, durability, token),
+      ),
+    );
+  }
+
+  #batchResult(refs: readonly StreamRef[], firstLsn: number, sequences: ArrayLike<number>): BatchResult {
+    const records = refs.map((ref, index) => new Appended(sequences[index] ?? 0, firstLsn + index, this.idOf(ref)));
+    return { firstLsn, records };
+  }
+
+  #wait(waiting: Waiting): void {
+    if (this.#queueLength >= this.options.appendsWaitingMax) {
+      throw new SeglogError(
+        'QUEUE_FULL',
+        `More than appendsWaitingMax (${this.options.appendsWaitingMax}) appends wait`,
+      );
+    }
+    this.#queueUp(waiting);
+  }
+
+  #queueUp(waiting: Waiting): void {
+    this.#queue.push(waiting);
+    this.#askForRoom();
+  }
+
+  // One question at a time: the answer comes when fewer bytes wait than half the bound. Where it is not bytes that fill
+  // the log, the next answer makes room.
   #askForRoom(): void {
-    if (this.#drainAsked) return;
-    this.#drainAsked = true;
-    const token = this.#nextToken++;
+    if (this.#roomAsked || this.#channel.tickets.pending >= this.options.appendsWaitingMax) return;
+    this.#roomAsked = true;
     const answered = () => {
-      this.#drainAsked = false;
-      this.#submittedBytes = 0;
+      this.#roomAsked = false;
+      this.#ingestedBytes = 0;
       this.#pump();
     };
     // A failed log refuses each of those that wait, with the reason.
-    this.#waiters.set(token, { done: answered, fail: answered });
-    this.#native.drain(this.#log, token);
+    this.#channel.requestAside({ done: answered, fail: answered }, (log, token) => this.#native.drain(log, token));
   }
 
   #pump(): void {
@@ -296,12 +430,12 @@ export class Engine {
       const head = this.#queue[this.#queueStart];
       if (head === undefined) break;
       if (!head.signal?.aborted) {
-        const failure = this.#submit(head);
-        if (failure?.code === 'QUEUE_FULL') {
+        const taken = head.submit();
+        if (taken === false) {
           this.#askForRoom();
           break;
         }
-        if (failure !== undefined) head.waiter.fail(failure);
+        if (taken !== true) head.fail(taken);
       }
       this.#queueStart++;
     }
@@ -311,34 +445,29 @@ export class Engine {
       this.#queueStart = 0;
     }
   }
+}
 
-  readonly #deliver: Deliver = (completions, failures, reads, verifications) => {
-    for (const { token, failure } of failures) {
-      const waiter = this.#waiters.get(token);
-      this.#waiters.delete(token);
-      waiter?.fail(failure);
-    }
-    for (let at = 0; at < completions.length; ) {
-      const token = completions[at] ?? 0;
-      const firstLsn = completions[at + 2] ?? 0;
-      const count = completions[at + 3] ?? 0;
-      if (completions[at + 1] === 1 && token !== 0) {
-        const waiter = this.#waiters.get(token);
-        this.#waiters.delete(token);
-        if (count > 0 && firstLsn + count - 1 > this.#highestLsn) this.#highestLsn = firstLsn + count - 1;
-        waiter?.done(firstLsn, completions, at + 4, count);
-      }
-      at += 4 + count;
-    }
-    for (const result of reads) {
-      const resolve = this.#reads.get(result.token);
-      this.#reads.delete(result.token);
-      resolve?.(result);
-    }
-    for (const result of verifications) {
-      const heard = this.#verifications.get(result.token);
-      if (result.done) this.#verifications.delete(result.token);
-      heard?.(result);
-    }
-  };
+// No room is no failure.
+function unlessFull(taken: boolean | Failure): boolean | Failure {
+  return typeof taken === 'object' && taken.code === 'QUEUE_FULL' ? false : taken;
+}
+
+// A batch for the addon's call.
+function flatten(batch: PackedBatch): { bytes: Uint8Array; layout: Float64Array } {
+  const { streams, headers, data, dataBytes, byteCount } = batch;
+  const bytes = Buffer.allocUnsafe(byteCount);
+  const layout = new Float64Array(streams.length * LAYOUT_COLUMNS);
+  let offset = 0;
+  for (const [index, stream] of streams.entries()) {
+    const header = headers[index];
+    const headerBytes = header?.length ?? 0;
+    if (header !== undefined) bytes.set(header, offset);
+    const one = data[index] ?? '';
+    const length = dataBytes[index] ?? 0;
+    if (typeof one === 'string') bytes.write(one, offset + headerBytes, 'utf8');
+    else bytes.set(one, offset + headerBytes);
+    layout.set([stream, offset, headerBytes, offset + headerBytes, length], index * LAYOUT_COLUMNS);
+    offset += headerBytes + length;
+  }
+  return { bytes, layout };
 }

@@ -106,11 +106,7 @@ export class Log implements AsyncDisposable {
    */
   async drain(options?: WaitOptions): Promise<void> {
     const signal = checkWaitOptions(options, 'drain');
-    const { native } = this.#engine;
-    await withSignal(
-      this.#engine.request((log, token) => native.drain(log, token)),
-      signal,
-    );
+    await withSignal(this.#engine.drain(), signal);
   }
 
   /**

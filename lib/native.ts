@@ -144,13 +144,50 @@ export interface NativeVerifyResult {
   readonly report?: NativeVerifyReport;
 }
 
-/** `completions` is [token, ok, first LSN, count, sequence…]…; `failures` has those that are not ok. */
-export type Deliver = (
-  completions: Float64Array,
-  failures: readonly { readonly token: number; readonly failure: Failure }[],
-  reads: readonly NativeReadResult[],
-  verifications: readonly NativeVerifyResult[],
-) => void;
+/** An answer that is a failure, or of a batch of several records. */
+export interface NativeCompletion {
+  readonly token: number;
+  readonly failure: Failure | undefined;
+  readonly firstLsn: number;
+  readonly sequences: Float64Array;
+}
+
+/** What `take` met besides single appends. */
+export interface NativeRest {
+  readonly completions: readonly NativeCompletion[];
+  readonly reads: readonly NativeReadResult[];
+  readonly verifications: readonly NativeVerifyResult[];
+}
+
+/** Offsets in bytes and the numbers of the kinds of entries: native/core/log/append_ring.h. */
+export interface NativeRing {
+  readonly tail: number;
+  readonly head: number;
+  readonly sleep: number;
+  readonly poll: number;
+  readonly answer: number;
+  readonly refuse: number;
+  readonly epoch: number;
+  readonly entries: number;
+  readonly unitBytes: number;
+  readonly skip: number;
+  readonly append: number;
+  readonly batch: number;
+  readonly request: number;
+  readonly ingest: number;
+  readonly durabilityShift: number;
+  readonly entryUnits: number;
+  readonly entryKind: number;
+  readonly entryTicket: number;
+  readonly entryStream: number;
+  readonly entryHeadersBytes: number;
+  readonly entryDataBytes: number;
+  readonly entryBytes: number;
+  readonly rowStream: number;
+  readonly rowHeadersBytes: number;
+  readonly rowDataBytes: number;
+  readonly rowBytes: number;
+}
 
 export interface NativeAddon {
   readonly constants: {
@@ -159,6 +196,7 @@ export interface NativeAddon {
     readonly durabilities: readonly string[];
     readonly createModes: readonly string[];
     readonly recordKinds: readonly string[];
+    readonly ring: NativeRing;
   };
   open(
     directory: string,
@@ -169,9 +207,17 @@ export interface NativeAddon {
     optionValues: Float64Array,
     lockOwner: string,
     token: number,
-    deliver: Deliver,
+    ring: ArrayBuffer,
+    answers: Float64Array,
+    wake: () => void,
   ): NativeLog;
   release(log: NativeLog): void;
+  keepAlive(log: NativeLog, keep: boolean): void;
+  /** Writes answers into the array that `open` got: 1 where there is more, then token, first LSN, sequence of each. */
+  take(log: NativeLog): number;
+  takeRest(log: NativeLog): NativeRest;
+  rouse(log: NativeLog): void;
+  tellRefusal(log: NativeLog): Failure | undefined;
   recovery(log: NativeLog): NativeRecovery;
   stats(log: NativeLog): NativeStats;
   durableLsn(log: NativeLog): number;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Records as they are read: views over a slab of verified bytes, which the garbage collector owns.
 
-import { formatRef } from './append.js';
 import { checkInteger } from './check.js';
 import { decodeHeaders, type Headers } from './headers.js';
 import type { Key } from './key.js';
 import type { NativePlace, NativeReadResult } from './native.js';
 import type { StreamRef } from './stream-ref.js';
+import { formatRef } from './tickets.js';
 
 /** What a record is: `data` is what append writes. */
 export type RecordKind = 'data' | 'checkpoint' | 'filler' | 'operation';

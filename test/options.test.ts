@@ -37,6 +37,7 @@ test('log.options has all options, with what was given and the defaults', async 
     carryBytesMax: 128 * 1024,
     markDelayMs: 5,
     lsnReserve: 2 ** 20,
+    pollUsMax: 300,
     openSegmentsMax: 64,
   });
 });

@@ -15,6 +15,11 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("constants", Constants(env));
   Export<OpenLog>(exports, "open");
   Export<ReleaseLog>(exports, "release");
+  Export<KeepAlive>(exports, "keepAlive");
+  Export<Take>(exports, "take");
+  Export<TakeRest>(exports, "takeRest");
+  Export<Rouse>(exports, "rouse");
+  Export<TellRefusal>(exports, "tellRefusal");
   Export<GetRecovery>(exports, "recovery");
   Export<GetStats>(exports, "stats");
   Export<GetDurableLsn>(exports, "durableLsn");

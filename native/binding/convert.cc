@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "log/append_ring.h"
+
 namespace seglog::binding {
 namespace {
 
@@ -33,6 +35,7 @@ constexpr OptionField kOptionFields[] = {
     {"carryBytesMax", &log::Options::carry_bytes_max},
     {"markDelayUs", &log::Options::mark_delay_us},
     {"lsnReserve", &log::Options::lsn_reserve},
+    {"pollUsMax", &log::Options::poll_us_max},
 };
 // The one option that is narrower than the others comes last.
 constexpr const char* kOpenSegmentsMaxName = "openSegmentsMax";
@@ -167,6 +170,43 @@ Napi::Value FailureOf(Napi::Env env, const Status& status) {
   return object;
 }
 
+namespace {
+
+// Offsets in bytes, and the numbers of the kinds: append_ring.h.
+Napi::Value RingLayout(Napi::Env env) {
+  Napi::Object ring = Napi::Object::New(env);
+  SetNumbers(&ring, {{"tail", log::kRingTailOffset},
+                     {"head", log::kRingHeadOffset},
+                     {"sleep", log::kRingSleepOffset},
+                     {"poll", log::kRingPollOffset},
+                     {"answer", log::kRingAnswerOffset},
+                     {"refuse", log::kRingRefuseOffset},
+                     {"epoch", log::kRingEpochOffset},
+                     {"entries", log::kRingEntriesOffset},
+                     {"unitBytes", log::kRingUnitBytes}});
+  const auto kind = [](log::RingEntryKind value) { return static_cast<std::uint64_t>(value); };
+  SetNumbers(&ring, {{"skip", kind(log::RingEntryKind::kSkip)},
+                     {"append", kind(log::RingEntryKind::kAppend)},
+                     {"batch", kind(log::RingEntryKind::kBatch)},
+                     {"request", kind(log::RingEntryKind::kRequest)},
+                     {"ingest", kind(log::RingEntryKind::kIngest)},
+                     {"durabilityShift", log::kRingDurabilityShift}});
+  SetNumbers(&ring, {{"entryUnits", log::kRingEntryUnitsOffset},
+                     {"entryKind", log::kRingEntryKindOffset},
+                     {"entryTicket", log::kRingEntryTicketOffset},
+                     {"entryStream", log::kRingEntryStreamOffset},
+                     {"entryHeadersBytes", log::kRingEntryHeadersBytesOffset},
+                     {"entryDataBytes", log::kRingEntryDataBytesOffset},
+                     {"entryBytes", log::kRingEntryBytes},
+                     {"rowStream", log::kRingBatchStreamOffset},
+                     {"rowHeadersBytes", log::kRingBatchHeadersBytesOffset},
+                     {"rowDataBytes", log::kRingBatchDataBytesOffset},
+                     {"rowBytes", log::kRingBatchRowBytes}});
+  return ring;
+}
+
+}  // namespace
+
 Napi::Value Constants(Napi::Env env) {
   const log::Options defaults;
   Napi::Array names = Napi::Array::New(env, kOptionCount);
@@ -180,6 +220,7 @@ Napi::Value Constants(Napi::Env env) {
   values[index] = defaults.open_segments_max;
 
   Napi::Object constants = Napi::Object::New(env);
+  constants.Set("ring", RingLayout(env));
   constants.Set("optionNames", names);
   constants.Set("optionDefaults", values);
   constants.Set("durabilities", Names(env, {"sync", "os", "none"}));
@@ -292,32 +333,21 @@ Napi::Value StreamInfoOf(Napi::Env env, const log::StreamInfo& info) {
 }
 
 Napi::Value CompletionsOf(Napi::Env env, const std::vector<log::Completion>& completions) {
-  std::size_t count = 0;
-  for (const log::Completion& one : completions) count += 4 + one.sequences.size();
-  Napi::Float64Array numbers = Napi::Float64Array::New(env, count);
-  if (numbers.IsEmpty()) return env.Undefined();
-  double* out = numbers.Data();
-  for (const log::Completion& one : completions) {
-    *out++ = static_cast<double>(one.token);
-    *out++ = one.status.ok() ? 1 : 0;
-    *out++ = static_cast<double>(one.first_lsn);
-    *out++ = static_cast<double>(one.sequences.size());
-    for (const std::uint64_t sequence : one.sequences) *out++ = static_cast<double>(sequence);
-  }
-  return numbers;
-}
-
-Napi::Value FailuresOf(Napi::Env env, const std::vector<log::Completion>& completions) {
-  Napi::Array failures = Napi::Array::New(env);
+  Napi::Array array = Napi::Array::New(env, completions.size());
   std::uint32_t index = 0;
   for (const log::Completion& one : completions) {
-    if (one.status.ok()) continue;
-    Napi::Object failure = Napi::Object::New(env);
-    failure.Set("token", ToNumber(env, one.token));
-    failure.Set("failure", FailureOf(env, one.status));
-    failures.Set(index++, failure);
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("token", ToNumber(env, one.token));
+    object.Set("failure", FailureOf(env, one.status));
+    object.Set("firstLsn", ToNumber(env, one.first_lsn));
+    Napi::Float64Array sequences = Napi::Float64Array::New(env, one.sequences.size());
+    if (sequences.IsEmpty()) return env.Undefined();
+    double* out = sequences.Data();
+    for (const std::uint64_t sequence : one.sequences) *out++ = static_cast<double>(sequence);
+    object.Set("sequences", sequences);
+    array.Set(index++, object);
   }
-  return failures;
+  return array;
 }
 
 Napi::Value ReadResultOf(Napi::Env env, log::ReadResult result) {

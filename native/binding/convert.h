@@ -25,6 +25,9 @@ namespace seglog::binding {
 inline Napi::Number ToNumber(Napi::Env env, std::uint64_t value) {
   return Napi::Number::New(env, static_cast<double>(value));
 }
+// Of an answer in the array that JavaScript passed: token, first LSN, first sequence.
+inline constexpr std::size_t kAnswerNumbers = 3;
+
 // A number that TypeScript has checked: a safe integer, not negative.
 std::uint64_t ToUint64(const Napi::Value& number);
 // The bytes of a Uint8Array, or none for undefined. Borrowed until the bound function returns.
@@ -37,7 +40,7 @@ Napi::Value FailureOf(Napi::Env env, const Status& status);
 
 // What is written down once, here, and used by both sides: the names that stand for the numbers of
 // enums, and the numeric options with their defaults, in the order in which OptionsOf reads them.
-// { durabilities, createModes, recordKinds, optionNames, optionDefaults }
+// { durabilities, createModes, recordKinds, optionNames, optionDefaults, ring }
 Napi::Value Constants(Napi::Env env);
 log::Options OptionsOf(const Napi::Float64Array& values);
 
@@ -45,10 +48,8 @@ Napi::Value RecoveryOf(Napi::Env env, const log::RecoveryReport& report);
 Napi::Value StatsOf(Napi::Env env, const log::Stats& stats);
 Napi::Value StreamInfoOf(Napi::Env env, const log::StreamInfo& info);
 
-// One array for all of them: [token, ok (1 or 0), first LSN, count, sequence…]…
+// [{ token, failure, firstLsn, sequences }]; the failure is undefined where there is none.
 Napi::Value CompletionsOf(Napi::Env env, const std::vector<log::Completion>& completions);
-// [{ token, failure }] of those that failed.
-Napi::Value FailuresOf(Napi::Env env, const std::vector<log::Completion>& completions);
 // { token, failure, slab, columns, firstSeq, nextSeq, atEnd, damage, place }. The slab's memory
 // passes to JavaScript's garbage collector. Columns: 7 numbers per record, as RecordColumns has
 // them. The place is undefined where none was asked for.

@@ -20,20 +20,7 @@ log::Durability ToDurability(const Napi::Value& value) {
   return static_cast<log::Durability>(ToUint64(value));
 }
 
-Napi::Value SubmitAppend(const Napi::CallbackInfo& info, std::span<const log::AppendInput> records,
-                         log::Durability durability, log::Token token) {
-  LogHandle& handle = LogHandle::Of(info[0]);
-  const Status status = handle.log().Append(records, durability, token);
-  if (status.ok()) handle.Expect(token);
-  return FailureOf(info.Env(), status);
-}
-
-// The log, when an answer to `token` will be due.
-log::Log& Expecting(const Napi::CallbackInfo& info, log::Token token) {
-  LogHandle& handle = LogHandle::Of(info[0]);
-  handle.Expect(token);
-  return handle.log();
-}
+log::Log& LogOf(const Napi::CallbackInfo& info) { return LogHandle::Of(info[0]).log(); }
 
 }  // namespace
 
@@ -43,8 +30,10 @@ Napi::Value OpenLog(const Napi::CallbackInfo& info) {
   options.read_only = info[2].As<Napi::Boolean>();
   options.skip_corruption = info[3].As<Napi::Boolean>();
   options.direct = info[4].As<Napi::Boolean>();
-  return LogHandle::Open(info[8].As<Napi::Function>(), info[0].As<Napi::String>(), options,
-                         info[6].As<Napi::String>(), ToUint64(info[7]));
+  return LogHandle::Open(
+      info[10].As<Napi::Function>(), info[0].As<Napi::String>(), options,
+      info[6].As<Napi::String>(), ToUint64(info[7]),
+      {.ring = info[8].As<Napi::ArrayBuffer>(), .answers = info[9].As<Napi::Float64Array>()});
 }
 
 Napi::Value ReleaseLog(const Napi::CallbackInfo& info) {
@@ -52,20 +41,42 @@ Napi::Value ReleaseLog(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value KeepAlive(const Napi::CallbackInfo& info) {
+  LogHandle::Of(info[0]).KeepAlive(info[1].As<Napi::Boolean>());
+  return info.Env().Undefined();
+}
+
+Napi::Value Take(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), LogHandle::Of(info[0]).Take());
+}
+
+Napi::Value TakeRest(const Napi::CallbackInfo& info) {
+  return LogHandle::Of(info[0]).TakeRest(info.Env());
+}
+
+Napi::Value Rouse(const Napi::CallbackInfo& info) {
+  LogOf(info).Rouse();
+  return info.Env().Undefined();
+}
+
+Napi::Value TellRefusal(const Napi::CallbackInfo& info) {
+  return FailureOf(info.Env(), LogOf(info).TellRefusal());
+}
+
 Napi::Value GetRecovery(const Napi::CallbackInfo& info) {
-  return RecoveryOf(info.Env(), LogHandle::Of(info[0]).log().recovery());
+  return RecoveryOf(info.Env(), LogOf(info).recovery());
 }
 
 Napi::Value GetStats(const Napi::CallbackInfo& info) {
-  return StatsOf(info.Env(), LogHandle::Of(info[0]).log().GetStats());
+  return StatsOf(info.Env(), LogOf(info).GetStats());
 }
 
 Napi::Value GetDurableLsn(const Napi::CallbackInfo& info) {
-  return ToNumber(info.Env(), LogHandle::Of(info[0]).log().DurableLsn());
+  return ToNumber(info.Env(), LogOf(info).DurableLsn());
 }
 
 Napi::Value HandleOf(const Napi::CallbackInfo& info) {
-  log::Log& log = LogHandle::Of(info[0]).log();
+  log::Log& log = LogOf(info);
   const std::string_view key = AsText(ToSpan(info[1]));
   if (info[2].As<Napi::Boolean>()) return ToNumber(info.Env(), log.HandleOf(key));
   const std::optional<log::StreamHandle> found = log.Find(key);
@@ -73,16 +84,14 @@ Napi::Value HandleOf(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Describe(const Napi::CallbackInfo& info) {
-  const Result<log::StreamInfo> described =
-      LogHandle::Of(info[0]).log().Describe(ToStream(info[1]));
+  const Result<log::StreamInfo> described = LogOf(info).Describe(ToStream(info[1]));
   if (described.ok()) return StreamInfoOf(info.Env(), described.value());
   SEGLOG_ASSERT(described.status().code() == Code::kNotFound);
   return info.Env().Undefined();
 }
 
 Napi::Value Streams(const Napi::CallbackInfo& info) {
-  const std::vector<log::StreamInfo> streams =
-      LogHandle::Of(info[0]).log().Streams(AsText(ToSpan(info[1])));
+  const std::vector<log::StreamInfo> streams = LogOf(info).Streams(AsText(ToSpan(info[1])));
   Napi::Array array = Napi::Array::New(info.Env(), streams.size());
   for (std::uint32_t index = 0; index < streams.size(); ++index) {
     const Napi::HandleScope scope(info.Env());  // there may be 100,000
@@ -101,7 +110,8 @@ Napi::Value Append(const Napi::CallbackInfo& info) {
                                    .kind = format::RecordKind::kData,
                                    .user_headers = ToSpan(info[3]),
                                    .data = ToSpan(info[2])};
-  return SubmitAppend(info, {&record, 1}, ToDurability(info[4]), ToUint64(info[5]));
+  return FailureOf(info.Env(),
+                   LogOf(info).Append({&record, 1}, ToDurability(info[4]), ToUint64(info[5])));
 }
 
 Napi::Value AppendBatch(const Napi::CallbackInfo& info) {
@@ -117,47 +127,42 @@ Napi::Value AppendBatch(const Napi::CallbackInfo& info) {
     record.data = bytes.subspan(column(at + 3), column(at + 4));
     at += kLayoutColumns;
   }
-  return SubmitAppend(info, records, ToDurability(info[3]), ToUint64(info[4]));
+  return FailureOf(info.Env(),
+                   LogOf(info).Append(records, ToDurability(info[3]), ToUint64(info[4])));
 }
 
 Napi::Value Sync(const Napi::CallbackInfo& info) {
-  const log::Token token = ToUint64(info[1]);
-  Expecting(info, token).Sync(token);
+  LogOf(info).Sync(ToUint64(info[1]));
   return info.Env().Undefined();
 }
 
 Napi::Value WaitDurable(const Napi::CallbackInfo& info) {
-  const log::Token token = ToUint64(info[2]);
-  Expecting(info, token).WaitDurable(ToUint64(info[1]), token);
+  LogOf(info).WaitDurable(ToUint64(info[1]), ToUint64(info[2]));
   return info.Env().Undefined();
 }
 
 Napi::Value Drain(const Napi::CallbackInfo& info) {
-  const log::Token token = ToUint64(info[1]);
-  Expecting(info, token).Drain(token);
+  LogOf(info).Drain(ToUint64(info[1]));
   return info.Env().Undefined();
 }
 
 Napi::Value Seal(const Napi::CallbackInfo& info) {
-  const log::Token token = ToUint64(info[2]);
-  Expecting(info, token).Seal(ToStream(info[1]), token);
+  LogOf(info).Seal(ToStream(info[1]), ToUint64(info[2]));
   return info.Env().Undefined();
 }
 
 Napi::Value TruncateBefore(const Napi::CallbackInfo& info) {
-  const log::Token token = ToUint64(info[3]);
-  Expecting(info, token).TruncateBefore(ToStream(info[1]), ToUint64(info[2]), token);
+  LogOf(info).TruncateBefore(ToStream(info[1]), ToUint64(info[2]), ToUint64(info[3]));
   return info.Env().Undefined();
 }
 
 Napi::Value Resume(const Napi::CallbackInfo& info) {
-  LogHandle::Of(info[0]).log().Resume();
+  LogOf(info).Resume();
   return info.Env().Undefined();
 }
 
 Napi::Value Close(const Napi::CallbackInfo& info) {
-  const log::Token token = ToUint64(info[1]);
-  Expecting(info, token).Close(token);
+  LogOf(info).Close(ToUint64(info[1]));
   return info.Env().Undefined();
 }
 
@@ -170,19 +175,17 @@ Napi::Value Read(const Napi::CallbackInfo& info) {
                                     .accepted = info[6].As<Napi::Boolean>(),
                                     .skip_corruption = info[7].As<Napi::Boolean>(),
                                     .locate = info[8].As<Napi::Boolean>()};
-  const log::Token token = ToUint64(info[9]);
-  Expecting(info, token).Read(request, token);
+  LogOf(info).Read(request, ToUint64(info[9]));
   return info.Env().Undefined();
 }
 
 Napi::Value Verify(const Napi::CallbackInfo& info) {
-  const log::Token token = ToUint64(info[2]);
-  Expecting(info, token).Verify(info[1].As<Napi::Boolean>(), token);
+  LogOf(info).Verify(info[1].As<Napi::Boolean>(), ToUint64(info[2]));
   return info.Env().Undefined();
 }
 
 Napi::Value CancelVerify(const Napi::CallbackInfo& info) {
-  LogHandle::Of(info[0]).log().CancelVerify(ToUint64(info[1]));
+  LogOf(info).CancelVerify(ToUint64(info[1]));
   return info.Env().Undefined();
 }
 

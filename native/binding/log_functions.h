@@ -3,7 +3,8 @@
 // validated by TypeScript. The first is the External of an open log; a token is a number that
 // JavaScript chose, above 0 (0: no answer wanted), and that comes back with the answer. What is
 // refused at once is returned as a failure object, and then no answer follows. Bytes are copied
-// before a call returns.
+// before a call returns. What log/log.h takes in the order of the ring needs an entry there, which
+// JavaScript writes when the call has returned.
 #pragma once
 
 #include "convert.h"
@@ -11,9 +12,17 @@
 namespace seglog::binding {
 
 // open(directory, createMode, readOnly, skipCorruption, direct, optionValues, lockOwner, token,
-//      deliver) → External
+//      ring, answers, wake) → External
 Napi::Value OpenLog(const Napi::CallbackInfo& info);
-Napi::Value ReleaseLog(const Napi::CallbackInfo& info);   // (log)
+Napi::Value ReleaseLog(const Napi::CallbackInfo& info);  // (log)
+Napi::Value KeepAlive(const Napi::CallbackInfo& info);   // (log, keep)
+// (log) → count. The array of answers has a number that is not 0 where there is more than was
+// written, then for each answer token, first LSN, first sequence.
+Napi::Value Take(const Napi::CallbackInfo& info);
+// (log) → { completions, reads, verifications }: failures, batches, and what is no append.
+Napi::Value TakeRest(const Napi::CallbackInfo& info);
+Napi::Value Rouse(const Napi::CallbackInfo& info);        // (log): the ring's sleep word was 1
+Napi::Value TellRefusal(const Napi::CallbackInfo& info);  // (log) → failure or undefined
 Napi::Value GetRecovery(const Napi::CallbackInfo& info);  // (log) → report
 Napi::Value GetStats(const Napi::CallbackInfo& info);     // (log) → numbers by name
 Napi::Value GetDurableLsn(const Napi::CallbackInfo& info);

@@ -2,7 +2,6 @@
 #include "log_handle.h"
 
 #include <utility>
-#include <vector>
 
 namespace seglog::binding {
 namespace {
@@ -11,11 +10,12 @@ constexpr napi_type_tag kLogTag = {0x5e6106b1d4c84a5bULL, 0x9f3b7d21c05a46e8ULL}
 
 }  // namespace
 
-Napi::Value LogHandle::Open(const Napi::Function& deliver, std::string directory,
-                            const log::Options& options, std::string lock_owner, log::Token token) {
-  const Napi::Env env = deliver.Env();
+Napi::Value LogHandle::Open(const Napi::Function& wake, std::string directory,
+                            const log::Options& options, std::string lock_owner, log::Token token,
+                            SharedArrays shared) {
+  const Napi::Env env = wake.Env();
   LogHandle* handle = new LogHandle();
-  const napi_status status = handle->CreateCallback(env, deliver);
+  const napi_status status = handle->CreateCallback(env, wake);
   if (status != napi_ok) {
     delete handle;
     Napi::Error::New(env, "the environment takes no callbacks").ThrowAsJavaScriptException();
@@ -29,8 +29,11 @@ Napi::Value LogHandle::Open(const Napi::Function& deliver, std::string directory
     return env.Undefined();
   }
   external.TypeTag(&kLogTag);
-  handle->expected_ = 1;
-  handle->log_ = log::Log::Start(std::move(directory), options, std::move(lock_owner), token,
+  handle->ring_ = Napi::Persistent(shared.ring);
+  handle->answers_ = Napi::Persistent(shared.answers);
+  handle->answers_memory_ = {shared.answers.Data(), shared.answers.ElementLength()};
+  const MutableByteSpan ring(static_cast<std::byte*>(shared.ring.Data()), shared.ring.ByteLength());
+  handle->log_ = log::Log::Start(std::move(directory), options, std::move(lock_owner), token, ring,
                                  [handle] { handle->Wake(); });
   return external;
 }
@@ -44,14 +47,62 @@ LogHandle& LogHandle::Of(const Napi::Value& external) {
   return *external.As<Napi::External<LogHandle>>().Data();
 }
 
-void LogHandle::Expect(log::Token token) {
-  if (token == 0 || expected_++ > 0) return;
-  // Fails only where the environment is ending, and then nothing waits for the answer.
-  if (napi_ref_threadsafe_function(env_, callback_) != napi_ok) return;
+void LogHandle::KeepAlive(bool keep) {
+  if (callback_ == nullptr) return;
+  const napi_status status = keep ? napi_ref_threadsafe_function(env_, callback_)
+                                  : napi_unref_threadsafe_function(env_, callback_);
+  // Fails only where the environment is ending, and then nothing waits for an answer.
+  if (status != napi_ok) return;
+}
+
+std::uint32_t LogHandle::Take() {
+  if (next_completion_ == taken_.completions.size()) {
+    taken_.completions.clear();
+    next_completion_ = 0;
+    log_->TakeAnswers(&taken_);
+  }
+  std::uint32_t count = 0;
+  double* out = answers_memory_.data() + 1;
+  const std::size_t room = (answers_memory_.size() - 1) / kAnswerNumbers;
+  for (; next_completion_ < taken_.completions.size() && count < room; ++next_completion_) {
+    log::Completion& one = taken_.completions[next_completion_];
+    if (one.token == 0) continue;
+    if (!one.status.ok() || !one.sequences.empty()) {
+      large_completions_.push_back(std::move(one));
+      continue;
+    }
+    *out++ = static_cast<double>(one.token);
+    *out++ = static_cast<double>(one.first_lsn);
+    *out++ = static_cast<double>(one.sequence);
+    ++count;
+  }
+  const bool more = !large_completions_.empty() || !taken_.reads.empty() ||
+                    !taken_.verifications.empty() || next_completion_ < taken_.completions.size();
+  answers_memory_[0] = more ? 1 : 0;
+  return count;
+}
+
+Napi::Value LogHandle::TakeRest(Napi::Env env) {
+  const std::vector<log::Completion> completions = std::exchange(large_completions_, {});
+  std::vector<log::ReadResult> reads = std::exchange(taken_.reads, {});
+  const std::vector<log::VerifyResult> verifications = std::exchange(taken_.verifications, {});
+  Napi::Array read_array = Napi::Array::New(env, reads.size());
+  for (std::uint32_t index = 0; index < reads.size(); ++index) {
+    read_array.Set(index, ReadResultOf(env, std::move(reads[index])));
+  }
+  Napi::Array verify_array = Napi::Array::New(env, verifications.size());
+  for (std::uint32_t index = 0; index < verifications.size(); ++index) {
+    verify_array.Set(index, VerifyResultOf(env, verifications[index]));
+  }
+  Napi::Object rest = Napi::Object::New(env);
+  rest.Set("completions", CompletionsOf(env, completions));
+  rest.Set("reads", read_array);
+  rest.Set("verifications", verify_array);
+  return rest;
 }
 
 void LogHandle::Release() {
-  log_.reset();  // first: its threads call Wake
+  EndLog();
   if (callback_ == nullptr) return;
   const napi_threadsafe_function callback = std::exchange(callback_, nullptr);
   const napi_status removed = napi_remove_env_cleanup_hook(env_, OnEnvironmentEnd, this);
@@ -61,13 +112,21 @@ void LogHandle::Release() {
   SEGLOG_ASSERT(released == napi_ok || released == napi_closing);
 }
 
-napi_status LogHandle::CreateCallback(napi_env env, const Napi::Function& deliver) {
+// The log first: its threads call Wake and use the ring.
+void LogHandle::EndLog() {
+  log_.reset();
+  ring_.Reset();
+  answers_.Reset();
+  answers_memory_ = {};
+}
+
+napi_status LogHandle::CreateCallback(napi_env env, const Napi::Function& wake) {
   env_ = env;
   napi_value name = nullptr;
   napi_status status = napi_create_string_utf8(env, "seglog", NAPI_AUTO_LENGTH, &name);
   if (status != napi_ok) return status;
   status = napi_create_threadsafe_function(
-      env, deliver, nullptr, name, 0, 1, this,
+      env, wake, nullptr, name, 0, 1, this,
       [](napi_env, void* self, void*) { static_cast<LogHandle*>(self)->FreeOwner(); }, this, CallJs,
       &callback_);
   if (status != napi_ok) return status;
@@ -84,42 +143,13 @@ void LogHandle::Wake() {
   if (napi_call_threadsafe_function(callback_, nullptr, napi_tsfn_nonblocking) != napi_ok) return;
 }
 
-void LogHandle::CallJs(napi_env env, napi_value deliver, void* context, void*) {
-  if (env == nullptr || deliver == nullptr) return;  // the environment is ending
-  static_cast<LogHandle*>(context)->Deliver(env, Napi::Function(env, deliver));
-}
-
-void LogHandle::Deliver(Napi::Env env, const Napi::Function& deliver) {
-  // Cleared before taking: an answer that comes later wakes again.
-  wake_pending_.store(false);
-  if (log_ == nullptr) return;
-  const std::vector<log::Completion> completions = log_->TakeCompletions();
-  std::vector<log::ReadResult> reads = log_->TakeReads();
-  const std::vector<log::VerifyResult> verifications = log_->TakeVerifications();
-  if (completions.empty() && reads.empty() && verifications.empty()) return;
-
-  std::size_t answered = reads.size();
-  for (const log::VerifyResult& one : verifications) answered += one.done ? 1 : 0;
-  for (const log::Completion& one : completions) answered += one.token == 0 ? 0 : 1;
-  Napi::Array read_array = Napi::Array::New(env, reads.size());
-  for (std::uint32_t index = 0; index < reads.size(); ++index) {
-    read_array.Set(index, ReadResultOf(env, std::move(reads[index])));
-  }
-  Napi::Array verify_array = Napi::Array::New(env, verifications.size());
-  for (std::uint32_t index = 0; index < verifications.size(); ++index) {
-    verify_array.Set(index, VerifyResultOf(env, verifications[index]));
-  }
-  const Napi::Value numbers = CompletionsOf(env, completions);
-  const Napi::Value failures = FailuresOf(env, completions);
-  // What JavaScript throws, or a call that failed on the way, stays pending: Node reports it as an
-  // uncaught exception when this returns.
-  if (!env.IsExceptionPending()) deliver.Call({numbers, failures, read_array, verify_array});
-
-  SEGLOG_ASSERT(expected_ >= answered);
-  expected_ -= answered;
-  if (expected_ > 0 || callback_ == nullptr) return;
-  // Fails only where the environment is ending.
-  if (napi_unref_threadsafe_function(env, callback_) != napi_ok) return;
+void LogHandle::CallJs(napi_env env, napi_value wake, void* context, void*) {
+  if (env == nullptr || wake == nullptr) return;  // the environment is ending
+  LogHandle* handle = static_cast<LogHandle*>(context);
+  // Cleared before JavaScript takes: an answer that comes later wakes again.
+  handle->wake_pending_.store(false);
+  // What JavaScript throws stays pending: Node reports it as an uncaught exception.
+  if (handle->log_ != nullptr) Napi::Function(env, wake).Call({});
 }
 
 void LogHandle::FreeOwner() {
@@ -128,7 +158,7 @@ void LogHandle::FreeOwner() {
 
 void LogHandle::OnEnvironmentEnd(void* self) {
   LogHandle* handle = static_cast<LogHandle*>(self);
-  handle->log_.reset();
+  handle->EndLog();
   handle->callback_ = nullptr;  // Node's own hook ends it next
 }
 

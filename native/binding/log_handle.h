@@ -1,35 +1,48 @@
 // SPDX-License-Identifier: MIT
-// An open log as one JavaScript environment holds it: the core's log, the thread-safe function that
-// brings its answers over, and the hook that closes it when the environment ends first. JavaScript
+// An open log as one JavaScript environment holds it: the core's log, the ring that JavaScript
+// writes appends into, the array that answers come back in, the thread-safe function that says that
+// there are some, and the hook that closes the log when the environment ends first. JavaScript
 // holds it as a type-tagged External, never as an address.
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "convert.h"
 #include "log/log.h"
 
 namespace seglog::binding {
 
+// What JavaScript passes for the time that the log is open. Layouts: log/append_ring.h for the
+// ring; log_functions.h, take, for the answers.
+struct SharedArrays {
+  Napi::ArrayBuffer ring;
+  Napi::Float64Array answers;
+};
+
 // JavaScript thread only, except Wake. Freed when both the External and the thread-safe function
 // are finalized, in either order.
 class LogHandle final {
  public:
-  // Starts opening and returns the External. Answers, this one included, arrive in
-  // deliver(completions, failures, reads, verifications), many at once. Throws in JavaScript when
-  // Node-API fails.
-  static Napi::Value Open(const Napi::Function& deliver, std::string directory,
-                          const log::Options& options, std::string lock_owner, log::Token token);
+  // Starts opening and returns the External. `wake` is called when there is something to take.
+  // Throws in JavaScript when Node-API fails.
+  static Napi::Value Open(const Napi::Function& wake, std::string directory,
+                          const log::Options& options, std::string lock_owner, log::Token token,
+                          SharedArrays shared);
   static LogHandle& Of(const Napi::Value& external);
 
   log::Log& log() {
-    SEGLOG_ASSERT(log_ != nullptr);  // lib/log.ts does not call behind Release
+    SEGLOG_ASSERT(log_ != nullptr);  // lib/ does not call behind Release
     return *log_;
   }
-  // An answer will come: the process stays alive for it. Token 0 asks for none.
-  void Expect(log::Token token);
+  // Whether the log keeps the process alive.
+  void KeepAlive(bool keep);
+  // Writes as many answers as there are, and the array holds, and says how many.
+  std::uint32_t Take();
+  // What Take met that is more than three numbers; undefined where it met nothing.
+  Napi::Value TakeRest(Napi::Env env);
   // Joins the log's threads and lets go of everything. Answers that are still due never come.
   void Release();
 
@@ -37,19 +50,24 @@ class LogHandle final {
   LogHandle() = default;
   ~LogHandle() = default;
 
-  napi_status CreateCallback(napi_env env, const Napi::Function& deliver);
+  napi_status CreateCallback(napi_env env, const Napi::Function& wake);
   void Wake();
-  void Deliver(Napi::Env env, const Napi::Function& deliver);
   void FreeOwner();
-  static void CallJs(napi_env env, napi_value deliver, void* context, void* data);
+  void EndLog();
+  static void CallJs(napi_env env, napi_value wake, void* context, void* data);
   static void OnEnvironmentEnd(void* self);
 
   std::unique_ptr<log::Log> log_;
   napi_env env_ = nullptr;
   napi_threadsafe_function callback_ = nullptr;
   std::atomic<bool> wake_pending_{false};  // a call is queued that will take what is there
-  std::size_t expected_ = 0;               // answers due; the callback is unref'ed while it is 0
-  int owners_ = 2;                         // the External and the thread-safe function
+  Napi::Reference<Napi::ArrayBuffer> ring_;
+  Napi::Reference<Napi::Float64Array> answers_;
+  std::span<double> answers_memory_;
+  log::Answers taken_;
+  std::size_t next_completion_ = 0;
+  std::vector<log::Completion> large_completions_;
+  int owners_ = 2;  // the External and the thread-safe function
 };
 
 }  // namespace seglog::binding

@@ -52,7 +52,7 @@ TEST(ClosingTest, LeavesOneJournalFileThatIsAsLongAsWhatIsPending) {
   EXPECT_EQ(again.report().status, RecoveryStatus::kClean);
   EXPECT_EQ(again.Data("large"), large);
   for (int i = 0; i < 8; ++i) EXPECT_EQ(again.Data("small " + std::to_string(i)).size(), 12u);
-  EXPECT_EQ(again.Append("large", "next").sequences.front(), 61u);
+  EXPECT_EQ(again.Append("large", "next").sequence, 61u);
 }
 
 TEST(ClosingTest, LeavesAYoungJournalAsItIs) {

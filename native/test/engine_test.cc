@@ -164,7 +164,7 @@ TEST_F(EngineTest, SealingByHandEndsASegmentThatHoldsSomething) {
   ASSERT_TRUE(log.Await(log.Seal("nobody")).status.ok());
   EXPECT_EQ(StreamOf("orders").segments.size(), 2u);
   EXPECT_FALSE(StreamOf("nobody").born());
-  EXPECT_EQ(log.Append("orders", "two").sequences, Numbers{2});
+  EXPECT_EQ(log.Append("orders", "two").sequence, 2u);
   EXPECT_EQ(log.Data("orders"), (Strings{"one", "two"}));
   // Durable when answered: the second record is in the second segment after a cut.
   EXPECT_EQ(StreamOf("orders").open_segment()->row.first_sequence, 2u);
@@ -416,7 +416,7 @@ TEST_F(EngineTest, WhatIsRefusedForItsSizeChangesNothing) {
   EXPECT_EQ(StatsNow().streams, 0u);
   const Completion answer = log.Append("orders", fitting);
   EXPECT_EQ(answer.first_lsn, 1u);
-  EXPECT_EQ(answer.sequences, Numbers{1});
+  EXPECT_EQ(answer.sequence, 1u);
 }
 
 TEST_F(EngineTest, WhatDoesNotFitTheQueueIsRefusedUntilThereIsRoom) {

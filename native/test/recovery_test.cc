@@ -99,7 +99,7 @@ void ExpectAll(const DiskImage& image, RecoveryStatus status, RecoveryRow row,
   EXPECT_EQ(opened.log.Data("orders"), expected);
   const Completion next = opened.log.Append("orders", "next");
   ASSERT_TRUE(next.status.ok()) << next.status.ToString();
-  EXPECT_EQ(next.sequences, std::vector<std::uint64_t>{expected.size() + 1});
+  EXPECT_EQ(next.sequence, expected.size() + 1);
   Opened again(opened.disk->DurableImage());
   ASSERT_TRUE(again.status.ok()) << again.status.ToString();
   EXPECT_EQ(again.report().status, RecoveryStatus::kRecovered);

@@ -141,7 +141,7 @@ TEST(RegressionTest, ABatchThatNoBlockCanHoldIsTooLargeAndTheLogGoesOn) {
   ASSERT_TRUE(log.state().inbox.SubmitAppend(records, Durability::kSync, 1000).ok());
   EXPECT_EQ(log.Await(1000).status.code(), Code::kTooLarge);
   EXPECT_EQ(log.state().inbox.waiting_requests(), 0u);
-  EXPECT_EQ(log.Append("orders", "one").sequences, std::vector<std::uint64_t>{1});
+  EXPECT_EQ(log.Append("orders", "one").sequence, 1u);
 }
 
 // The last snapshot's cause was passed on under a code of its own.

@@ -286,7 +286,7 @@ TEST(SharedSegmentsTest, GoWhenNoStreamNeedsThem) {
   log.Settle();
   EXPECT_EQ(log.state().table.shared().segments.size(), 1u);
   // A stream begins there anew, and its numbers go on.
-  EXPECT_EQ(log.Append(Key(7), "again").sequences.front(), 21u);
+  EXPECT_EQ(log.Append(Key(7), "again").sequence, 21u);
   EXPECT_EQ(log.Data(Key(7)), Strings{"again"});
   log.Settle();
   ASSERT_TRUE(log.Close().ok());

@@ -40,39 +40,52 @@ const char* CodeName(Code code) {
   return "UNKNOWN";
 }
 
+Status::Status(Code code, std::string message)
+    : Status(Failure{.code = code, .path = {}, .message = std::move(message), .detail = {}}) {}
+
+Status::Status(Failure failure) : failure_(std::make_shared<const Failure>(std::move(failure))) {
+  SEGLOG_ASSERT(failure_->code != Code::kOk);
+}
+
+const Status::Failure& Status::Said() const {
+  static const Failure nothing;
+  return ok() ? nothing : *failure_;
+}
+
 Status Status::FromErrno(int error_number, const char* syscall, std::string_view path) {
   SEGLOG_ASSERT(error_number != 0);
-  Status status(CodeOfErrno(error_number), std::strerror(error_number));
-  status.error_number_ = error_number;
-  status.syscall_ = syscall;
-  status.path_ = path;
-  return status;
+  return Status(Failure{.code = CodeOfErrno(error_number),
+                        .error_number = error_number,
+                        .syscall = syscall,
+                        .path = std::string(path),
+                        .message = std::strerror(error_number),
+                        .detail = {}});
 }
 
 Status Status::WithCode(Code code, std::string_view message_prefix) const {
-  Status status = *this;
-  status.code_ = code;
-  status.message_ = std::string(message_prefix) + message_;
-  return status;
+  Failure failure = Said();
+  failure.code = code;
+  failure.message = std::string(message_prefix) + failure.message;
+  return Status(std::move(failure));
 }
 
 Status Status::WithPath(std::string_view path) const {
-  Status status = *this;
-  status.path_ = path;
-  return status;
+  Failure failure = Said();
+  failure.path = path;
+  return Status(std::move(failure));
 }
 
 Status Status::WithDetail(std::string detail) const {
-  Status status = *this;
-  status.detail_ = std::move(detail);
-  return status;
+  Failure failure = Said();
+  failure.detail = std::move(detail);
+  return Status(std::move(failure));
 }
 
 std::string Status::ToString() const {
   if (ok()) return "OK";
-  std::string text = std::string(CodeName(code_)) + ": " + message_;
-  if (*syscall_ != '\0') text += std::string(" (") + syscall_ + ")";
-  if (!path_.empty()) text += " [" + path_ + "]";
+  std::string text = std::string(CodeName(code())) + ": " + message();
+  if (*syscall() != '\0') text += std::string(" (") + syscall() + ")";
+  if (!path().empty()) text += " [" + path() + "]";
   return text;
 }
 

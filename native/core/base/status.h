@@ -4,6 +4,7 @@
 // looked at.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,27 +24,26 @@ enum class Code : unsigned char {
 // The stable name that JavaScript sees ("CORRUPT"), "OK" for kOk. Valid for ever.
 const char* CodeName(Code code);
 
-// Immutable once made. Copies are cheap when ok. One thread at a time.
+// Immutable once made, copies share what they say. A pointer that is null when ok, so that it costs
+// nothing where each record has one.
 class [[nodiscard]] Status final {
  public:
   Status() = default;
-  Status(Code code, std::string message) : code_(code), message_(std::move(message)) {
-    SEGLOG_ASSERT(code != Code::kOk);
-  }
+  Status(Code code, std::string message);
 
   static Status Ok() { return Status(); }
   // A failed system call. Maps ENOSPC and EDQUOT to kNoSpace, EACCES and EPERM to kPermission,
   // EROFS to kReadOnly, ENOENT to kNotFound, everything else to kIoError.
   static Status FromErrno(int error_number, const char* syscall, std::string_view path);
 
-  bool ok() const { return code_ == Code::kOk; }
-  Code code() const { return code_; }
-  int error_number() const { return error_number_; }
-  const char* syscall() const { return syscall_; }  // "" where none was involved
-  const std::string& path() const { return path_; }
-  const std::string& message() const { return message_; }
+  bool ok() const { return failure_ == nullptr; }
+  Code code() const { return ok() ? Code::kOk : failure_->code; }
+  int error_number() const { return Said().error_number; }
+  const char* syscall() const { return Said().syscall; }  // "" where none was involved
+  const std::string& path() const { return Said().path; }
+  const std::string& message() const { return Said().message; }
   // Text for programs beside the message: of kLocked the LOCK file's, "" elsewhere.
-  const std::string& detail() const { return detail_; }
+  const std::string& detail() const { return Said().detail; }
 
   // The same failure under another code: the log's answer after its first failed sync.
   Status WithCode(Code code, std::string_view message_prefix) const;
@@ -52,12 +52,19 @@ class [[nodiscard]] Status final {
   std::string ToString() const;
 
  private:
-  Code code_ = Code::kOk;
-  int error_number_ = 0;
-  const char* syscall_ = "";
-  std::string path_;
-  std::string message_;
-  std::string detail_;
+  struct Failure {
+    Code code = Code::kOk;
+    int error_number = 0;
+    const char* syscall = "";
+    std::string path;
+    std::string message;
+    std::string detail;
+  };
+
+  explicit Status(Failure failure);
+  const Failure& Said() const;  // nothing, when ok
+
+  std::shared_ptr<const Failure> failure_;
 };
 
 template <typename T>

@@ -19,6 +19,10 @@ constexpr std::uint64_t CreateStreamBytes(std::size_t key_bytes) {
   return 8 + 16 + AlignUp<std::uint64_t>(key_bytes, 8);
 }
 
+format::RecordInput RecordOf(const AppendInput& record) {
+  return {.kind = record.kind, .user_headers = record.user_headers, .data = record.data};
+}
+
 bool LsnsAreConsecutive(std::uint64_t first, std::uint64_t last, std::size_t count) {
   return last - first + 1 == count;
 }
@@ -35,12 +39,12 @@ void CommitBuilder::Begin(std::uint64_t time_us, std::uint64_t bytes_max) {
   carried_bytes_ = 0;
 }
 
-std::uint64_t CommitBuilder::BytesBound(const Request& request) const {
+std::uint64_t CommitBuilder::BytesBound(std::span<const AppendInput> records) const {
   std::uint64_t bytes = 0;
   std::uint64_t changes = 0;
-  const Request::Record* previous = nullptr;
-  for (const Request::Record& record : request.records) {
-    bytes += format::RecordStoredBytes(request.Input(record), false) + kRecordOverhead;
+  const AppendInput* previous = nullptr;
+  for (const AppendInput& record : records) {
+    bytes += format::RecordStoredBytes(RecordOf(record), false) + kRecordOverhead;
     if (previous != nullptr && previous->stream == record.stream) continue;
     ++changes;
     previous = &record;
@@ -127,34 +131,36 @@ bool CommitBuilder::AddTruncation(StreamHandle handle, std::uint64_t first_seque
   block_.Add(item);
   const Status applied = state_->table.Apply(item, state_->issued_commit + 1);
   SEGLOG_ASSERT(applied.ok());
+  state_->destager_has_news = true;  // Files may go after the next checkpoint.
   Touch(handle);
   return true;
 }
 
-bool CommitBuilder::AddAppend(const Request& request, std::uint64_t bytes, Completion* answer) {
+bool CommitBuilder::AddAppend(std::span<const AppendInput> records, Durability durability,
+                              std::uint64_t bytes, Completion* answer) {
   SEGLOG_ASSERT(Fits(bytes));
   bytes_bound_ += bytes;
   answer->first_lsn = state_->next_lsn;
-  answer->sequences.reserve(request.records.size());
-  const std::uint64_t end_lsn = state_->next_lsn + request.records.size();
+  if (records.size() > 1) answer->sequences.reserve(records.size());
+  const std::uint64_t end_lsn = state_->next_lsn + records.size();
   // An LSN that is shown before it is durable lies below a durable limit, so that it is never
   // given out again (rule 8 of the protocol).
-  if (request.durability != Durability::kSync) state_->shows_undurable = true;
-  const bool early =
-      request.durability != Durability::kSync && end_lsn <= state_->durable_lsn_limit;
-  for (const Request::Record& record : request.records) {
+  if (durability != Durability::kSync) state_->shows_undurable = true;
+  const bool early = durability != Durability::kSync && end_lsn <= state_->durable_lsn_limit;
+  for (const AppendInput& record : records) {
     Part& part = PartOf(record.stream);
     Stream& stream = state_->table.at(record.stream);
     const std::uint64_t sequence = stream.next_sequence + part.records.size();
-    answer->sequences.push_back(sequence);
-    part.records.push_back({.request = &request, .record = &record, .lsn = state_->next_lsn++});
+    if (answer->sequence == 0) answer->sequence = sequence;
+    if (records.size() > 1) answer->sequences.push_back(sequence);
+    part.records.push_back({.input = RecordOf(record), .lsn = state_->next_lsn++});
     if (!early) {
       stream.hides_synced = true;
     } else if (!stream.hides_synced) {
       stream.visible_next = sequence + 1;
     }
   }
-  record_count_ += request.records.size();
+  record_count_ += records.size();
   return early;
 }
 
@@ -196,8 +202,7 @@ bool CommitBuilder::BelongsToShared(const Part& part, std::uint64_t* bytes) {
   if (stream.next_sequence + part.records.size() > format::kSharedSequenceLimit) return false;
   std::uint64_t part_bytes = format::kFrameHeaderBytes;
   for (const PartRecord& record : part.records) {
-    part_bytes +=
-        format::RecordStoredBytes(record.request->Input(*record.record), false) + kRecordOverhead;
+    part_bytes += format::RecordStoredBytes(record.input, false) + kRecordOverhead;
     if (stream.shared.bytes + part_bytes > bytes_max) return false;
   }
   *bytes += part_bytes;
@@ -230,7 +235,7 @@ CommitBuilder::FrameCut CommitBuilder::CutFrame(std::span<const PartRecord> reco
   FrameCut cut;
   std::uint64_t body = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    format::RecordInput input = records[i].request->Input(*records[i].record);
+    format::RecordInput input = records[i].input;
     if (i > 0) input.lsn_difference = records[i].lsn - records[i - 1].lsn;
     const std::uint64_t grown = body + format::RecordStoredBytes(input, with_lsn_differences);
     const std::uint64_t table =
@@ -253,7 +258,7 @@ void CommitBuilder::BuildFrame(Stream* stream, std::span<const PartRecord> recor
               block_.buffer());
   std::uint64_t previous_lsn = records.front().lsn;
   for (const PartRecord& part : records) {
-    format::RecordInput input = part.request->Input(*part.record);
+    format::RecordInput input = part.input;
     input.lsn_difference = part.lsn - previous_lsn;
     previous_lsn = part.lsn;
     body_.Add(input);

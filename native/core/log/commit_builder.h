@@ -26,7 +26,7 @@ class CommitBuilder final {
 
   // At most so many bytes are added to the block by the request; Fits is false when that is too
   // many.
-  std::uint64_t BytesBound(const Request& request) const;
+  std::uint64_t BytesBound(std::span<const AppendInput> records) const;
   std::uint64_t bytes_bound() const { return bytes_bound_; }
   bool Fits(std::uint64_t bytes) const { return bytes_bound_ + bytes <= bytes_max_; }
 
@@ -37,9 +37,10 @@ class CommitBuilder final {
   bool AddSealed(const format::SealedItem& item);
   bool AddTruncation(StreamHandle handle, std::uint64_t first_sequence);
 
-  // Numbers the request's records. `request` is borrowed until BuildFrames. Fills in first_lsn and
-  // sequences. Returns true when the records may be shown and acknowledged before they are durable.
-  bool AddAppend(const Request& request, std::uint64_t bytes, Completion* answer);
+  // Numbers the records, whose bytes are borrowed until BuildFrames. Fills in LSN and sequences.
+  // Returns true when the records may be shown and acknowledged before they are durable.
+  bool AddAppend(std::span<const AppendInput> records, Durability durability, std::uint64_t bytes,
+                 Completion* answer);
   // Writes what AddAppend collected: a frame or more for each stream.
   void BuildFrames();
   // Ends the stream's open segment; after BuildFrames. False when it does not fit.
@@ -59,8 +60,7 @@ class CommitBuilder final {
 
  private:
   struct PartRecord {
-    const Request* request;
-    const Request::Record* record;
+    format::RecordInput input;
     std::uint64_t lsn;
   };
   // One stream's records in this commit.

@@ -4,6 +4,11 @@
 #include <algorithm>
 
 namespace seglog::log {
+namespace {
+
+Status DiskIsFull() { return Status(Code::kNoSpace, "the disk is full, and so is the journal"); }
+
+}  // namespace
 
 StepOutcome Committer::Step() {
   switch (phase_) {
@@ -42,7 +47,6 @@ void Committer::MoveTo(Phase phase) {
 
 StepOutcome Committer::Gather() {
   const std::lock_guard lock(state_->mutex);
-  for (Request& request : state_->inbox.Take()) waiting_.push_back(std::move(request));
   if (!state_->failure.ok()) {
     RefuseEverything(state_->failure);
     return StepOutcome::kIdle;
@@ -53,6 +57,7 @@ StepOutcome Committer::Gather() {
     return StepOutcome::kIdle;
   }
   switch_bytes_ = 0;
+  refused_for_room_ = refused_for_room_ && state_->no_space;
   builder_.Begin(state_->log_clock.Now(), state_->journal->room());
   TakeOrders();
   // Behind the fillers: the checkpoint that ordered them destages the pages that they complete.
@@ -60,6 +65,7 @@ StepOutcome Committer::Gather() {
   // On a full disk an order may wait for the next file for long: requests go on in this one.
   if (switch_bytes_ == 0 || state_->no_space) TakeRequests();
   builder_.BuildFrames();
+  intake_.Release();
   if (switch_bytes_ != 0 && builder_.empty()) {
     const StepOutcome switched = SwitchJournal();
     // Who only waits for a sync needs no next file.
@@ -94,61 +100,67 @@ void Committer::TakeOrders() {
 }
 
 void Committer::TakeRequests() {
-  while (!waiting_.empty()) {
-    const Taken taken = TakeFront();
+  while (const Incoming* front = intake_.Front()) {
+    const Taken taken = TakeFront(*front);
     if (taken == Taken::kNotYet) return;
-    waiting_.pop_front();
+    intake_.Take();
     if (taken == Taken::kLast) return;
   }
 }
 
-Committer::Taken Committer::TakeFront() {
-  Request& request = waiting_.front();
-  switch (request.kind) {
+Committer::Taken Committer::TakeFront(const Incoming& front) {
+  switch (front.kind) {
     case Request::Kind::kAppend:
-      return TakeAppend();
+      return TakeAppend(front);
     case Request::Kind::kSync:
-      AnswerWhenDurable(request.token);
-      break;
+      AnswerWhenDurable(front.token, state_->inbox.TellRefusal());
+      return Taken::kYes;
     case Request::Kind::kWaitDurable:
-      if (request.lsn <= state_->durable_lsn) {
-        Answer(request.token, Status::Ok());
+      if (front.lsn <= state_->durable_lsn) {
+        Answer(front.token, Status::Ok());
       } else {
-        AnswerWhenDurable(request.token);
+        AnswerWhenDurable(front.token, Status::Ok());
       }
-      break;
+      return Taken::kYes;
     case Request::Kind::kDrain:
-      drains_.push_back(request.token);
-      break;
+      drains_.push_back(front.token);
+      return Taken::kYes;
     case Request::Kind::kSeal:
     case Request::Kind::kTruncateBefore:
       builder_.BuildFrames();
-      if (request.kind == Request::Kind::kSeal
-              ? !builder_.AddSeal(request.stream)
-              : !builder_.AddTruncation(request.stream, request.sequence)) {
+      if (front.kind == Request::Kind::kSeal
+              ? !builder_.AddSeal(front.stream)
+              : !builder_.AddTruncation(front.stream, front.sequence)) {
         switch_bytes_ = kPageBytes;
         switch_for_append_ = false;
         return Taken::kNotYet;
       }
-      AnswerWhenDurable(request.token);
-      state_->inbox.Release(1, 0);
+      AnswerWhenDurable(front.token, Status::Ok());
       return Taken::kLast;  // Frames of the same commit come before it.
     case Request::Kind::kClose:
-      return TakeClose();
+      return TakeClose(front);
   }
-  state_->inbox.Release(1, 0);
-  return Taken::kYes;
+  SEGLOG_ASSERT(false);
 }
 
-Committer::Taken Committer::TakeAppend() {
-  Request& request = waiting_.front();
-  const std::uint64_t bytes = builder_.BytesBound(request);
-  if (format::kCommitHeaderBytes + bytes > format::kCommitBodyBytesLimit) {
-    Answer(request.token, Status(Code::kTooLarge, "the batch is larger than a block can be"));
-    state_->inbox.Release(1, request.payload.size());
+Committer::Taken Committer::TakeAppend(const Incoming& front) {
+  if (front.token == 0) {
+    const Status refused = state_->inbox.RefusalOfIngested(front.epoch);
+    if (!refused.ok()) {
+      RefuseRequest(front, refused);
+      return Taken::kYes;
+    }
+  }
+  if (refused_for_room_) {
+    RefuseRequest(front, DiskIsFull());
     return Taken::kYes;
   }
-  const bool first = taken_.empty();
+  const std::uint64_t bytes = builder_.BytesBound(front.records);
+  if (format::kCommitHeaderBytes + bytes > format::kCommitBodyBytesLimit) {
+    RefuseRequest(front, Status(Code::kTooLarge, "the batch is larger than a block can be"));
+    return Taken::kYes;
+  }
+  const bool first = builder_.record_count() == 0;
   if (!first && builder_.bytes_bound() + bytes > state_->options.commit_bytes_max) {
     return Taken::kNotYet;
   }
@@ -159,12 +171,10 @@ Committer::Taken Committer::TakeAppend() {
     }
     return Taken::kNotYet;
   }
-  taken_.push_back(std::move(request));
-  const Request& taken = taken_.back();
   Completion answer;
-  answer.token = taken.token;
-  const bool early = builder_.AddAppend(taken, bytes, &answer);
-  if (early && taken.durability == Durability::kNone) {
+  answer.token = front.token;
+  const bool early = builder_.AddAppend(front.records, front.durability, bytes, &answer);
+  if (early && front.durability == Durability::kNone) {
     completions_.push_back(std::move(answer));
   } else if (early) {
     answers_on_write_.push_back(std::move(answer));
@@ -175,21 +185,21 @@ Committer::Taken Committer::TakeAppend() {
   return Taken::kYes;
 }
 
-Committer::Taken Committer::TakeClose() {
+Committer::Taken Committer::TakeClose(const Incoming& front) {
   if (!builder_.empty()) return Taken::kNotYet;
-  const Request& request = waiting_.front();
   close_asked_ = true;
-  close_token_ = request.token;
+  close_token_ = front.token;
+  close_refusal_ = state_->inbox.TellRefusal();
   sync_wanted_ = true;
   state_->inbox.Refuse(Status(Code::kClosed, "the log is closed"));
-  state_->inbox.Release(1, 0);
   return Taken::kLast;
 }
 
-void Committer::AnswerWhenDurable(Token token) {
+void Committer::AnswerWhenDurable(Token token, const Status& status) {
   sync_wanted_ = true;
-  answers_on_sync_.emplace_back();
-  answers_on_sync_.back().token = token;
+  Completion& answer = answers_on_sync_.emplace_back();
+  answer.token = token;
+  answer.status = status;
 }
 
 StepOutcome Committer::GatherNothing() {
@@ -200,8 +210,7 @@ StepOutcome Committer::GatherNothing() {
     return StepOutcome::kProgress;
   }
   if (sync_wanted_) {
-    for (Completion& answer : answers_on_sync_) completions_.push_back(std::move(answer));
-    answers_on_sync_.clear();
+    MoveAll(&answers_on_sync_, &completions_);
     sync_wanted_ = false;
     if (close_asked_) state_->closing = state_->destager_has_news = true;
     AnswerDrains();
@@ -306,16 +315,13 @@ StepOutcome Committer::SyncJournal() {
 
 StepOutcome Committer::Publish() {
   const std::lock_guard lock(state_->mutex);
-  for (Completion& answer : answers_on_write_) completions_.push_back(std::move(answer));
-  answers_on_write_.clear();
+  MoveAll(&answers_on_write_, &completions_);
   if (sync_wanted_) {
     MakeDurable();
-    for (Completion& answer : answers_on_sync_) completions_.push_back(std::move(answer));
-    answers_on_sync_.clear();
+    MoveAll(&answers_on_sync_, &completions_);
     sync_wanted_ = false;
     if (close_asked_) state_->closing = state_->destager_has_news = true;
   }
-  ReleaseTaken();
   AnswerDrains();
   block_ = nullptr;
   MoveTo(Phase::kGather);
@@ -372,13 +378,6 @@ std::uint64_t Committer::WakeAt() {
   return last_ack_us_ + state_->options.mark_delay_us;
 }
 
-void Committer::ReleaseTaken() {
-  std::uint64_t bytes = 0;
-  for (const Request& request : taken_) bytes += request.payload.size();
-  state_->inbox.Release(taken_.size(), bytes);
-  taken_.clear();
-}
-
 void Committer::AnswerDrains() {
   if (drains_.empty()) return;
   if (state_->inbox.waiting_bytes() > state_->options.buffered_bytes_max / 2) return;
@@ -386,10 +385,7 @@ void Committer::AnswerDrains() {
   drains_.clear();
 }
 
-void Committer::TakeCompletions(std::vector<Completion>* out) {
-  for (Completion& completion : completions_) out->push_back(std::move(completion));
-  completions_.clear();
-}
+void Committer::TakeCompletions(std::vector<Completion>* out) { MoveAll(&completions_, out); }
 
 void Committer::Answer(Token token, const Status& status) {
   Completion& completion = completions_.emplace_back();
@@ -397,10 +393,18 @@ void Committer::Answer(Token token, const Status& status) {
   completion.status = status;
 }
 
+void Committer::RefuseRequest(const Incoming& front, const Status& why) {
+  if (front.token == 0 && front.kind == Request::Kind::kAppend) {
+    state_->inbox.RefuseIngested(front.epoch, why);
+  } else {
+    Answer(front.token, why);
+  }
+}
+
 void Committer::AnswerClose(const Status& status) {
   if (!close_asked_) return;
   close_asked_ = false;
-  Answer(close_token_, status);
+  Answer(close_token_, status.ok() ? close_refusal_ : status);
 }
 
 // The journal cannot be trusted to take anything more: a failed write or sync is never repeated,
@@ -421,44 +425,27 @@ void Committer::RefuseEverything(const Status& why) {
     }
     answers->clear();
   }
-  ReleaseTaken();
-  RefuseAppends(why);
-  for (const Request& request : waiting_) {
-    Answer(request.token, why);
-    state_->inbox.Release(1, 0);
+  while (const Incoming* front = intake_.Front()) {
+    RefuseRequest(*front, why);
+    intake_.Take();
   }
-  waiting_.clear();
+  intake_.Release();
   for (const Token token : drains_) Answer(token, why);
   drains_.clear();
   if (!state_->failure.ok()) AnswerClose(state_->failure);
   sync_wanted_ = false;
 }
 
-// On a full disk: what comes first and does not fit. What is smaller may still fit behind it.
+// On a full disk: what comes first and does not fit. Appends behind it are refused as well until
+// there is room again, so that what a caller hands over in a row leaves no hole.
 bool Committer::RefuseFront() {
-  if (waiting_.empty()) return false;
-  const Request& request = waiting_.front();
-  const bool needs_room = request.kind == Request::Kind::kAppend ||
-                          request.kind == Request::Kind::kSeal ||
-                          request.kind == Request::Kind::kTruncateBefore;
-  if (!needs_room) return false;
-  Answer(request.token, Status(Code::kNoSpace, "the disk is full, and so is the journal"));
-  state_->inbox.Release(1, request.payload.size());
-  waiting_.pop_front();
+  const Incoming* front = intake_.Front();
+  if (front == nullptr || !front->NeedsRoom()) return false;
+  refused_for_room_ = front->kind == Request::Kind::kAppend;
+  RefuseRequest(*front, DiskIsFull());
+  intake_.Take();
+  intake_.Release();
   return true;
-}
-
-void Committer::RefuseAppends(const Status& why) {
-  std::deque<Request> others;
-  for (Request& request : waiting_) {
-    if (request.kind != Request::Kind::kAppend) {
-      others.push_back(std::move(request));
-      continue;
-    }
-    Answer(request.token, why);
-    state_->inbox.Release(1, request.payload.size());
-  }
-  waiting_ = std::move(others);
 }
 
 }  // namespace seglog::log

@@ -12,10 +12,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "log/commit_builder.h"
+#include "log/intake.h"
 #include "log/state.h"
 
 namespace seglog::log {
@@ -29,7 +29,7 @@ enum class StepOutcome : std::uint8_t {
 // Commit thread only, except where said.
 class Committer final {
  public:
-  explicit Committer(State* state) : state_(state), builder_(state) {}
+  explicit Committer(State* state) : state_(state), intake_(&state->inbox), builder_(state) {}
 
   StepOutcome Step();
   // Boot time in microseconds at which an idle committer wants to step again, UINT64_MAX for never.
@@ -50,11 +50,11 @@ class Committer final {
 
   void TakeOrders();
   void TakeRequests();
-  Taken TakeFront();
-  Taken TakeAppend();
-  Taken TakeClose();
+  Taken TakeFront(const Incoming& front);
+  Taken TakeAppend(const Incoming& front);
+  Taken TakeClose(const Incoming& front);
   void Answer(Token token, const Status& status);
-  void AnswerWhenDurable(Token token);
+  void AnswerWhenDurable(Token token, const Status& status);
   StepOutcome GatherNothing();
   StepOutcome SwitchJournal();
   void IssueBlock();
@@ -62,17 +62,16 @@ class Committer final {
   bool AllDurable() const { return state_->durable_commit == state_->issued_commit; }
   void MakeDurable();
   void CaptureIfWanted();
-  void ReleaseTaken();
   void AnswerDrains();
   StepOutcome Fail(const Status& cause);
   void RefuseEverything(const Status& why);
+  void RefuseRequest(const Incoming& front, const Status& why);
   void AnswerClose(const Status& status);
   bool RefuseFront();
-  void RefuseAppends(const Status& why);
 
   State* const state_;
   Phase phase_ = Phase::kGather;
-  std::deque<Request> waiting_;
+  Intake intake_;
   std::vector<Completion> completions_;
   std::vector<Token> drains_;
 
@@ -80,14 +79,14 @@ class Committer final {
   CommitBuilder builder_;
   AlignedBuffer* block_ = nullptr;  // null: the flush of earlier commits, without a block
   std::uint64_t block_offset_ = 0;
-  std::deque<Request> taken_;  // stable addresses: the builder borrows
   std::vector<Completion> answers_on_write_;
   std::vector<Completion> answers_on_sync_;
   bool sync_wanted_ = false;
   bool everything_else_durable_ = false;  // when the block was issued
   std::uint64_t switch_bytes_ = 0;        // what came first did not fit: the room it needs
   bool switch_for_append_ = false;
-  bool begins_file_ = false;  // the next block is the first of its file
+  bool refused_for_room_ = false;  // an append, since the disk is full
+  bool begins_file_ = false;       // the next block is the first of its file
   std::uint64_t previous_generation_ = 0, previous_end_ = 0;
 
   std::uint64_t undurable_commits_ = 0;  // with content
@@ -95,6 +94,7 @@ class Committer final {
   std::uint64_t last_ack_us_ = 0;      // boot time
   std::vector<StreamHandle> touched_;  // since everything was durable
   Token close_token_ = 0;
+  Status close_refusal_;  // of an ingested record, that nobody was told of before
   bool close_asked_ = false;
 };
 

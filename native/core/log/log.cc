@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "log/log.h"
 
-#include <chrono>
-#include <condition_variable>
+#include <sched.h>
+
+#include <algorithm>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -12,37 +13,38 @@
 #include "io/system_clock.h"
 #include "log/engine.h"
 #include "log/verify.h"
+#include "log/waker.h"
 
 namespace seglog::log {
 namespace {
 
 // Progress of a verification is told again after so much of it.
 constexpr std::uint64_t kProgressBytes = 1u << 20;
+// An idle committer looks for work itself for so long, where work has lately come that quickly:
+// rousing a thread costs more than a small commit (docs/architecture.md, "Threads").
+constexpr std::uint64_t kSpinUsMax = 100;
 
 }  // namespace
 
-// The three threads of a log. Each sleeps on one condition variable until somebody did something
-// that may concern it: `events_` counts such moments, so that none is missed between looking and
-// sleeping.
+// The three threads of a log. Each sleeps on a waker of its own until another has something for it.
+// The committer is a role, normally its thread's: who holds `role_mutex_` may step it.
 class Log::Threads final {
  public:
   Threads(std::string directory, const Options& options, std::string lock_owner, Token token,
-          WakeFunction wake)
+          MutableByteSpan ring, WakeFunction wake)
       : directory_(std::move(directory)),
         options_(options),
         lock_owner_(std::move(lock_owner)),
         wake_(std::move(wake)) {
+    if (!ring.empty()) ring_.emplace(ring);
     threads_.emplace_back([this, token] { RunCommitter(token); });
     threads_.emplace_back([this] { RunDestager(); });
     threads_.emplace_back([this] { RunReader(); });
   }
 
   ~Threads() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
+    stopping_.store(true);
+    NotifyAll();
     for (std::thread& thread : threads_) thread.join();
   }
 
@@ -52,22 +54,21 @@ class Log::Threads final {
   }
   const RecoveryReport& report() const { return report_; }
 
-  // Something changed that a sleeping thread may wait for.
-  void Notify() {
-    {
-      const std::lock_guard lock(mutex_);
-      ++events_;
-    }
-    changed_.notify_all();
+  // Something for the committer was submitted.
+  void NotifyCommitter() { committer_waker_.Notify(); }
+  void NotifyAll() {
+    committer_waker_.Notify();
+    destager_waker_.Notify();
+    reader_waker_.Notify();
+    blocked_waker_.Notify();
   }
 
   void SubmitRead(const ReadRequest& request, Token token) {
     {
       const std::lock_guard lock(mutex_);
       reads_waiting_.push_back({request, token});
-      ++events_;
     }
-    changed_.notify_all();
+    reader_waker_.Notify();
   }
 
   void SubmitVerify(bool with_progress, Token token) {
@@ -75,7 +76,7 @@ class Log::Threads final {
       const std::lock_guard lock(mutex_);
       verifications_.push_back({.token = token, .with_progress = with_progress});
     }
-    changed_.notify_all();
+    reader_waker_.Notify();
   }
 
   void CancelVerify(Token token) {
@@ -90,17 +91,11 @@ class Log::Threads final {
     Deliver(&one);
   }
 
-  std::vector<Completion> TakeCompletions() {
+  void TakeAnswers(Answers* out) {
     const std::lock_guard lock(results_mutex_);
-    return std::exchange(completions_, {});
-  }
-  std::vector<ReadResult> TakeReads() {
-    const std::lock_guard lock(results_mutex_);
-    return std::exchange(reads_done_, {});
-  }
-  std::vector<VerifyResult> TakeVerifications() {
-    const std::lock_guard lock(results_mutex_);
-    return std::exchange(verified_, {});
+    MoveAll(&answered_.completions, &out->completions);
+    MoveAll(&answered_.reads, &out->reads);
+    MoveAll(&answered_.verifications, &out->verifications);
   }
 
  private:
@@ -133,8 +128,9 @@ class Log::Threads final {
     const Environment environment{.fs = fs_.get(), .clock = &clock_, .random = &random_};
     Result<std::unique_ptr<Engine>> engine = Engine::Open(environment, options_, &report_);
     if (!engine.ok()) return engine.status();
-    const std::lock_guard lock(mutex_);
+    if (ring_.has_value()) engine.value()->state().inbox.AttachRing(&*ring_);
     engine_ = std::move(engine).value();
+    opened_.store(true);
     return Status::Ok();
   }
 
@@ -142,72 +138,81 @@ class Log::Threads final {
     const Status opened = Open();
     Complete(token, opened);
     if (!opened.ok()) return;
-    Notify();
+    NotifyAll();
     if (options_.read_only) return;
-    std::vector<Completion> answers;
-    Loop(
-        [&] {
-          const StepOutcome outcome = engine_->committer().Step();
-          engine_->committer().TakeCompletions(&answers);
-          if (!answers.empty()) Deliver(&answers);
-          if (engine_->TakeNewsForDestager()) Notify();
-          return outcome;
-        },
-        [this] { return engine_->committer().WakeAt(); });
+    while (!stopping_.load()) {
+      const std::uint64_t seen = committer_waker_.events();
+      StepOutcome outcome = StepOutcome::kProgress;
+      std::uint64_t wake_at = UINT64_MAX;
+      {
+        const std::lock_guard role(role_mutex_);
+        while (outcome == StepOutcome::kProgress && !stopping_.load()) outcome = StepCommitter();
+        wake_at = engine_->committer().WakeAt();
+      }
+      if (outcome == StepOutcome::kIdle) Rest(seen, wake_at);
+      // Only the destager can end this.
+      if (outcome == StepOutcome::kBlocked) committer_waker_.Sleep(seen, UINT64_MAX);
+    }
   }
+
+  // Under role_mutex_.
+  StepOutcome StepCommitter() {
+    const StepOutcome outcome = engine_->committer().Step();
+    engine_->committer().TakeCompletions(&answers_);
+    if (!answers_.empty()) Deliver(&answers_);
+    if (engine_->TakeNewsForDestager()) destager_waker_.Notify();
+    return outcome;
+  }
+
+  // Until there may be something to do for the committer.
+  void Rest(std::uint64_t seen, std::uint64_t wake_at) {
+    const std::uint64_t since = clock_.BootMicros();
+    if (wake_at <= since) return;
+    if (work_comes_quickly_) {
+      const std::uint64_t spin_us = std::min(kSpinUsMax, options_.poll_us_max);
+      while (clock_.BootMicros() < std::min(since + spin_us, wake_at)) {
+        if (HasUnread() || committer_waker_.events() != seen) return;
+        sched_yield();
+      }
+    }
+    // The producer rouses us from here on; what it published before it saw that, we see.
+    if (ring_.has_value()) ring_->SetSleeping(true);
+    if (!HasUnread()) {
+      const std::uint64_t now = clock_.BootMicros();
+      committer_waker_.Sleep(seen,
+                             wake_at == UINT64_MAX ? wake_at : wake_at - std::min(now, wake_at));
+    }
+    if (ring_.has_value()) ring_->SetSleeping(false);
+    const bool work = HasUnread() || committer_waker_.events() != seen;
+    work_comes_quickly_ = work && clock_.BootMicros() - since <= kSpinUsMax;
+  }
+
+  bool HasUnread() const { return ring_.has_value() && ring_->HasUnread(); }
 
   void RunDestager() {
-    if (!WaitForEngine() || options_.read_only) return;
-    Loop([this] { return engine_->destager().Step(); },
-         [this] { return engine_->destager().WakeAt(); });
-  }
-
-  // Steps until stopped; sleeps when there is nothing to do, having told the other thread, which
-  // may have been given work.
-  template <typename StepFunction, typename WakeAtFunction>
-  void Loop(StepFunction&& step, WakeAtFunction&& wake_at) {
-    while (true) {
-      std::uint64_t seen = 0;
-      {
-        const std::lock_guard lock(mutex_);
-        if (stopping_) return;
-        seen = events_;
+    if (!WaitForEngine(&destager_waker_) || options_.read_only) return;
+    while (!stopping_.load()) {
+      const std::uint64_t seen = destager_waker_.events();
+      while (engine_->destager().Step() == StepOutcome::kProgress && !stopping_.load()) {
+        committer_waker_.Notify();
+        blocked_waker_.Notify();
       }
-      bool worked = false;
-      StepOutcome outcome = step();
-      for (; outcome == StepOutcome::kProgress; outcome = step()) {
-        worked = true;
-        if (Stopping()) return;
-      }
-      if (worked || outcome == StepOutcome::kBlocked) {
-        Notify();
-        const std::lock_guard lock(mutex_);
-        ++seen;
-      }
-      std::unique_lock lock(mutex_);
-      const auto roused = [&] { return stopping_ || events_ != seen; };
-      const std::uint64_t at = outcome == StepOutcome::kBlocked ? UINT64_MAX : wake_at();
-      if (at == UINT64_MAX) {
-        changed_.wait(lock, roused);
-      } else if (const std::uint64_t now = clock_.BootMicros(); at > now) {
-        changed_.wait_for(lock, std::chrono::microseconds{at - now}, roused);
-      }
+      const std::uint64_t at = engine_->destager().WakeAt();
+      const std::uint64_t now = clock_.BootMicros();
+      destager_waker_.Sleep(seen, at == UINT64_MAX ? at : at - std::min(now, at));
     }
   }
 
   // Reads in the order in which they came, and a piece of the first verification between two.
   void RunReader() {
-    if (!WaitForEngine()) return;
-    while (true) {
+    if (!WaitForEngine(&reader_waker_)) return;
+    while (!stopping_.load()) {
+      const std::uint64_t seen = reader_waker_.events();
       std::optional<std::pair<ReadRequest, Token>> read;
       VerifyJob* job = nullptr;
       bool cancelled = false;
       {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] {
-          return stopping_ || !reads_waiting_.empty() || !verifications_.empty();
-        });
-        if (stopping_) return;
+        const std::lock_guard lock(mutex_);
         if (!reads_waiting_.empty()) {
           read = std::move(reads_waiting_.front());
           reads_waiting_.pop_front();
@@ -219,6 +224,7 @@ class Log::Threads final {
       }
       if (read.has_value()) AnswerRead(*read);
       if (job != nullptr) StepVerification(job, cancelled);
+      if (!read.has_value() && job == nullptr) reader_waker_.Sleep(seen, UINT64_MAX);
     }
   }
 
@@ -228,9 +234,9 @@ class Log::Threads final {
     engine_->reader().Read(read.first, &result);
     {
       const std::lock_guard lock(results_mutex_);
-      reads_done_.push_back(std::move(result));
+      answered_.reads.push_back(std::move(result));
     }
-    wake_();
+    Announce();
   }
 
   void StepVerification(VerifyJob* job, bool cancelled) {
@@ -255,30 +261,33 @@ class Log::Threads final {
     {
       const std::lock_guard lock(results_mutex_);
       // What was not taken meanwhile is out of date.
-      std::erase_if(verified_, [&](const auto& older) { return older.token == result.token; });
-      verified_.push_back(std::move(result));
+      std::erase_if(answered_.verifications,
+                    [&](const auto& older) { return older.token == result.token; });
+      answered_.verifications.push_back(std::move(result));
     }
-    wake_();
+    Announce();
   }
 
-  bool WaitForEngine() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return stopping_ || engine_ != nullptr; });
-    return !stopping_;
-  }
-
-  bool Stopping() {
-    const std::lock_guard lock(mutex_);
-    return stopping_;
+  bool WaitForEngine(Waker* waker) {
+    while (!stopping_.load()) {
+      const std::uint64_t seen = waker->events();
+      if (opened_.load()) return true;
+      waker->Sleep(seen, UINT64_MAX);
+    }
+    return false;
   }
 
   void Deliver(std::vector<Completion>* answers) {
     {
       const std::lock_guard lock(results_mutex_);
-      for (Completion& answer : *answers) completions_.push_back(std::move(answer));
+      MoveAll(answers, &answered_.completions);
     }
-    answers->clear();
-    wake_();
+    Announce();
+  }
+
+  // The caller's thread is called, unless it is looking.
+  void Announce() {
+    if (!ring_.has_value() || ring_->Announce()) wake_();
   }
 
   const std::string directory_;
@@ -292,25 +301,34 @@ class Log::Threads final {
   RecoveryReport report_;
   std::unique_ptr<Engine> engine_;
 
+  std::optional<AppendRing> ring_;
+  std::atomic<bool> opened_{false};  // engine_ is there, for good
+  std::atomic<bool> stopping_{false};
+
+  std::mutex role_mutex_;
+  std::vector<Completion> answers_;  // guarded by role_mutex_
+  bool work_comes_quickly_ = false;  // committer thread only
+
+  Waker committer_waker_;
+  Waker destager_waker_;
+  Waker reader_waker_;
+  Waker blocked_waker_;  // of a caller that commits itself and waits for the destager
+
   std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stopping_ = false;  // guarded by mutex_, as the three below
-  std::uint64_t events_ = 0;
-  std::deque<std::pair<ReadRequest, Token>> reads_waiting_;
+  std::deque<std::pair<ReadRequest, Token>> reads_waiting_;  // guarded by mutex_, as below
   std::deque<VerifyJob> verifications_;
 
   std::mutex results_mutex_;
-  std::vector<Completion> completions_;  // guarded by results_mutex_, as below
-  std::vector<ReadResult> reads_done_;
-  std::vector<VerifyResult> verified_;
+  Answers answered_;  // guarded by results_mutex_
 
   std::vector<std::thread> threads_;
 };
 
 std::unique_ptr<Log> Log::Start(std::string directory, const Options& options,
-                                std::string lock_owner, Token token, WakeFunction wake) {
+                                std::string lock_owner, Token token, MutableByteSpan ring,
+                                WakeFunction wake) {
   return std::unique_ptr<Log>(new Log(std::make_unique<Threads>(
-      std::move(directory), options, std::move(lock_owner), token, std::move(wake))));
+      std::move(directory), options, std::move(lock_owner), token, ring, std::move(wake))));
 }
 
 Log::Log(std::unique_ptr<Threads> threads) : threads_(std::move(threads)) {}
@@ -332,9 +350,13 @@ std::vector<StreamInfo> Log::Streams(std::string_view prefix) {
 
 Status Log::Append(std::span<const AppendInput> records, Durability durability, Token token) {
   SEGLOG_RETURN_IF_ERROR(threads_->engine().state().inbox.SubmitAppend(records, durability, token));
-  threads_->Notify();
+  threads_->NotifyCommitter();
   return Status::Ok();
 }
+
+Status Log::TellRefusal() { return threads_->engine().state().inbox.TellRefusal(); }
+
+void Log::Rouse() { threads_->NotifyCommitter(); }
 
 namespace {
 
@@ -358,7 +380,7 @@ void Log::Submit(Request request) {
     return;
   }
   threads_->engine().state().inbox.Submit(std::move(request));
-  threads_->Notify();
+  threads_->NotifyCommitter();
 }
 
 void Log::Sync(Token token) { Submit(ControlRequest(Request::Kind::kSync, token)); }
@@ -388,7 +410,7 @@ void Log::Close(Token token) { Submit(ControlRequest(Request::Kind::kClose, toke
 
 void Log::Resume() {
   threads_->engine().Resume();
-  threads_->Notify();
+  threads_->NotifyAll();
 }
 
 void Log::Read(const ReadRequest& request, Token token) { threads_->SubmitRead(request, token); }
@@ -401,10 +423,6 @@ std::uint64_t Log::DurableLsn() const { return threads_->engine().DurableLsn(); 
 
 Stats Log::GetStats() { return threads_->engine().GetStats(); }
 
-std::vector<Completion> Log::TakeCompletions() { return threads_->TakeCompletions(); }
-
-std::vector<ReadResult> Log::TakeReads() { return threads_->TakeReads(); }
-
-std::vector<VerifyResult> Log::TakeVerifications() { return threads_->TakeVerifications(); }
+void Log::TakeAnswers(Answers* out) { threads_->TakeAnswers(out); }
 
 }  // namespace seglog::log

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,9 +36,23 @@ struct AppendInput {
 struct Completion {
   Token token = 0;
   Status status;
-  std::uint64_t first_lsn = 0;           // appends: LSNs of a batch are consecutive
-  std::vector<std::uint64_t> sequences;  // appends: one per record, in the order submitted
+  std::uint64_t first_lsn = 0;  // appends: LSNs of a batch are consecutive
+  std::uint64_t sequence = 0;   // appends: of the first record
+  // Of every record, in the order submitted, where there is more than one.
+  std::vector<std::uint64_t> sequences;
 };
+
+// Appends `from` to `out` and empties it; by exchanging the two where it can.
+template <typename T>
+void MoveAll(std::vector<T>* from, std::vector<T>* out) {
+  if (out->empty()) {
+    out->swap(*from);
+  } else {
+    out->insert(out->end(), std::make_move_iterator(from->begin()),
+                std::make_move_iterator(from->end()));
+  }
+  from->clear();
+}
 
 struct ReadRequest {
   StreamHandle stream = 0;
@@ -116,6 +131,13 @@ struct StreamInfo {
   std::uint64_t created_us = 0;
 };
 
+// What was answered.
+struct Answers {
+  std::vector<Completion> completions;
+  std::vector<ReadResult> reads;
+  std::vector<VerifyResult> verifications;
+};
+
 struct Stats {
   std::uint64_t commits = 0, syncs = 0, mark_blocks = 0;
   std::uint64_t records = 0;
@@ -141,8 +163,10 @@ class Log final {
 
   // Starts opening `directory`. The token is answered when recovery has ended; before that only
   // Destroy is allowed.
+  // `ring` (append_ring.h) outlives the log; empty: everything comes by the calls below.
   static std::unique_ptr<Log> Start(std::string directory, const Options& options,
-                                    std::string lock_owner, Token token, WakeFunction wake);
+                                    std::string lock_owner, Token token, MutableByteSpan ring,
+                                    WakeFunction wake);
   // Stops the threads without flushing anything that was not asked for, and joins them.
   ~Log();
 
@@ -159,8 +183,16 @@ class Log final {
 
   // Copies its input. A refusal (kQueueFull, kTooLarge, kClosed, kFailed, kReadOnly, kNoSpace) is
   // returned at once, and then no completion follows. A batch is atomic: all or none of it
-  // survives.
+  // survives. Token 0: no completion at all.
   Status Append(std::span<const AppendInput> records, Durability durability, Token token);
+  // Why the log takes no appends any more, or why one without a token was refused since somebody
+  // was told last (a later Append without a token, Sync and Close tell it too).
+  Status TellRefusal();
+  // The ring has something to read and the committer sleeps.
+  void Rouse();
+
+  // With a ring, this and everything below that has a token, save Drain, Read and Verify, is taken
+  // when the ring's next kRequest entry is reached; so is an Append.
   // Answered when everything accepted before the call is durable.
   void Sync(Token token);
   // Answered when every surviving record with an LSN up to `lsn` is durable. Asks for a sync if
@@ -189,10 +221,8 @@ class Log final {
   std::uint64_t DurableLsn() const;
   Stats GetStats();
 
-  // What was answered since the last call. One thread at a time.
-  std::vector<Completion> TakeCompletions();
-  std::vector<ReadResult> TakeReads();
-  std::vector<VerifyResult> TakeVerifications();
+  // Adds what was answered since the last call. One thread at a time.
+  void TakeAnswers(Answers* out);
 
  private:
   class Threads;

@@ -49,7 +49,9 @@ struct Options {
                                   << 10;  // a stream with less pending is carried forward instead
   std::uint64_t mark_delay_us = 5000;     // a mark block this long after the last acknowledgement
   std::uint64_t lsn_reserve = kLsnReserveLimit;  // LSNs a commit allows for before the next one
-  std::uint32_t open_segments_max = 64;          // open segment files
+  // How long the committer and JavaScript may look for each other's work without sleeping.
+  std::uint64_t poll_us_max = 300;
+  std::uint32_t open_segments_max = 64;  // open segment files
 };
 
 }  // namespace seglog::log

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "log/request.h"
 
+#include <algorithm>
+
 namespace seglog::log {
 
 Status Inbox::SubmitAppend(std::span<const AppendInput> records, Durability durability,
@@ -42,26 +44,47 @@ Status Inbox::SubmitAppend(std::span<const AppendInput> records, Durability dura
 
   const std::lock_guard lock(mutex_);
   if (!refusal_.ok()) return refusal_;
+  if (token == 0 && refusal_untold_) return TellLocked();
+  request.epoch = epoch_;
   // One request is always taken, so that a record as large as the bound can be appended at all.
-  if (waiting_requests_ > 0 && (waiting_bytes_ + bytes > options_.buffered_bytes_max ||
-                                waiting_requests_ >= options_.appends_waiting_max)) {
+  const std::uint64_t waiting = waiting_bytes_ + RingBytes();
+  if ((waiting_requests_ > 0 || waiting > 0) &&
+      (waiting + bytes > options_.buffered_bytes_max ||
+       waiting_requests_ >= options_.appends_waiting_max)) {
     return Status(Code::kQueueFull, "more is waiting to be committed than bufferedBytesMax");
   }
   waiting_bytes_ += bytes;
   ++waiting_requests_;
-  submitted_.push_back(std::move(request));
+  if (ring_ == nullptr) {
+    submitted_.push_back(std::move(request));
+  } else {
+    ringed_.push_back(std::move(request));
+  }
   return Status::Ok();
 }
 
 void Inbox::Submit(Request request) {
   const std::lock_guard lock(mutex_);
   ++waiting_requests_;
-  submitted_.push_back(std::move(request));
+  // Who waits for room cannot wait behind what has none.
+  if (ring_ == nullptr || request.kind == Request::Kind::kDrain) {
+    submitted_.push_back(std::move(request));
+  } else {
+    ringed_.push_back(std::move(request));
+  }
 }
 
 std::vector<Request> Inbox::Take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(submitted_, {});
+}
+
+Request Inbox::TakeRinged() {
+  const std::lock_guard lock(mutex_);
+  SEGLOG_ASSERT(!ringed_.empty());
+  Request request = std::move(ringed_.front());
+  ringed_.pop_front();
+  return request;
 }
 
 void Inbox::Release(std::uint64_t requests, std::uint64_t payload_bytes) {
@@ -74,16 +97,41 @@ void Inbox::Release(std::uint64_t requests, std::uint64_t payload_bytes) {
 void Inbox::Refuse(const Status& why) {
   const std::lock_guard lock(mutex_);
   if (refusal_.ok()) refusal_ = why;
+  if (ring_ != nullptr) ring_->SetRefusing(true);
 }
 
-bool Inbox::empty() {
+void Inbox::RefuseIngested(std::uint32_t epoch, const Status& why) {
   const std::lock_guard lock(mutex_);
-  return submitted_.empty();
+  refused_before_ = std::max(refused_before_, epoch + 1);
+  ingested_refusal_ = why;
+  refusal_untold_ = true;
+  if (ring_ != nullptr) ring_->SetRefusing(true);
+}
+
+Status Inbox::RefusalOfIngested(std::uint32_t epoch) {
+  const std::lock_guard lock(mutex_);
+  return epoch < refused_before_ ? ingested_refusal_ : Status::Ok();
+}
+
+Status Inbox::TellRefusal() {
+  const std::lock_guard lock(mutex_);
+  if (!refusal_.ok()) return refusal_;
+  return refusal_untold_ ? TellLocked() : Status::Ok();
+}
+
+Status Inbox::TellLocked() {
+  refusal_untold_ = false;
+  ++epoch_;
+  if (ring_ != nullptr) {
+    ring_->SetEpoch(epoch_);
+    ring_->SetRefusing(false);
+  }
+  return ingested_refusal_;
 }
 
 std::uint64_t Inbox::waiting_bytes() {
   const std::lock_guard lock(mutex_);
-  return waiting_bytes_;
+  return waiting_bytes_ + RingBytes();
 }
 
 std::uint64_t Inbox::waiting_requests() {

@@ -69,7 +69,8 @@ const Submitted* Model::Answer(const log::Completion& completion) {
     request->state = Submitted::State::kAcknowledged;
     for (std::size_t i = 0; i < request->records.size(); ++i) {
       request->records[i].lsn = completion.first_lsn + i;
-      request->records[i].sequence = completion.sequences[i];
+      request->records[i].sequence =
+          completion.sequences.empty() ? completion.sequence : completion.sequences[i];
       Shown(request->records[i].lsn);
     }
     return &*request;

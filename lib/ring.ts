@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+// The producer's side of the ring: appends are written into memory that the committer reads, and published together, so
+// that none of them calls the addon. The layout is the addon's (native/core/log/append_ring.h); positions count units of
+// 8 bytes. One environment, one ring: nobody else writes it.
+
+import { typeError } from './errors.js';
+import type { NativeRing } from './native.js';
+
+/** Behind an idle ring the next entry begins at its start again: the same few pages stay in the processor's caches. */
+const REWIND_BYTES = 256 * 1024;
+/** Of the text of a string. */
+const UTF8_BYTES_PER_CHARACTER_MAX = 3;
+
+/** A checked batch: for each record its stream's number, headers, data and the bytes that the data takes as UTF-8. */
+export interface PackedBatch {
+  readonly streams: readonly number[];
+  readonly headers: readonly (Uint8Array | undefined)[];
+  readonly data: readonly (string | Uint8Array)[];
+  readonly dataBytes: readonly number[];
+  /** Headers and data of all records. */
+  readonly byteCount: number;
+}
+
+export class Ring {
+  /** Entries may take this many bytes. */
+  readonly entryBytesMax: number;
+  readonly memory: ArrayBuffer;
+  readonly #layout: NativeRing;
+  readonly #control: Int32Array;
+  readonly #words: Uint32Array;
+  readonly #bytes: Buffer;
+  /** In units, as all positions. */
+  readonly #capacity: number;
+  readonly #rewindAt: number;
+  readonly #wordsPerUnit: number;
+  /** Behind the last entry, and what of that was published. */
+  #tail = 0;
+  #published = 0;
+  /** As it was when it was read last. */
+  #head = 0;
+
+  /** `bytes`: of all entries together. */
+  constructor(layout: NativeRing, bytes: number) {
+    this.#layout = layout;
+    this.#capacity = Math.ceil(bytes / layout.unitBytes);
+    this.memory = new ArrayBuffer(layout.entries + this.#capacity * layout.unitBytes);
+    this.#control = new Int32Array(this.memory, 0, layout.entries / Int32Array.BYTES_PER_ELEMENT);
+    this.#words = new Uint32Array(this.memory, layout.entries);
+    this.#bytes = Buffer.from(this.memory, layout.entries);
+    this.#rewindAt = REWIND_BYTES / layout.unitBytes;
+    this.#wordsPerUnit = layout.unitBytes / Uint32Array.BYTES_PER_ELEMENT;
+    // Wherever an empty ring stands, an entry of this size fits before or behind.
+    this.entryBytesMax = (Math.floor(this.#capacity / 2) - 1) * layout.unitBytes;
+  }
+
+  /** The bytes that an entry of a record may take at most. */
+  recordBytes(headers: Uint8Array | undefined, data: string | Uint8Array): number {
+    const dataBytes = typeof data === 'string' ? data.length * UTF8_BYTES_PER_CHARACTER_MAX : data.length;
+    return this.#layout.entryBytes + (headers?.length ?? 0) + dataBytes;
+  }
+
+  /**
+   * Writes one record, unpublished. False where there is no room now. `data` of a string is stored as UTF-8; it must be
+   * well-formed. `kind` is one of the layout's, `ticket` what goes with it.
+   */
+  writeRecord(
+    kind: number,
+    durability: number,
+    ticket: number,
+    stream: number,
+    headers: Uint8Array | undefined,
+    data: string | Uint8Array,
+  ): boolean {
+    const headerBytes = headers === undefined ? 0 : headers.length;
+    const room = typeof data === 'string' ? data.length * UTF8_BYTES_PER_CHARACTER_MAX : data.length;
+    const at = this.#reserve(this.#unitsOf(this.#layout.entryBytes + headerBytes + room));
+    if (at < 0) return false;
+    let offset = at * this.#layout.unitBytes + this.#layout.entryBytes;
+    if (headers !== undefined) this.#bytes.set(headers, offset);
+    offset += headerBytes;
+    const dataBytes = this.#copy(data, offset);
+    const units = this.#unitsOf(this.#layout.entryBytes + headerBytes + dataBytes);
+    this.#writeEntry(at, units, kind | (durability << this.#layout.durabilityShift), ticket, stream);
+    const word = at * this.#wordsPerUnit;
+    this.#words[word + this.#layout.entryHeadersBytes / 4] = headerBytes;
+    this.#words[word + this.#layout.entryDataBytes / 4] = dataBytes;
+    this.#advance(units);
+    return true;
+  }
+
+  /** Whether an entry of a batch can have this size at all. */
+  takesBatch(batch: PackedBatch): boolean {
+    return this.#batchBytes(batch) <= this.entryBytesMax;
+  }
+
+  /** Writes a batch, unpublished. False where there is no room now. */
+  writeBatch(durability: number, ticket: number, batch: PackedBatch): boolean {
+    const { streams, headers, data, dataBytes } = batch;
+    const units = this.#unitsOf(this.#batchBytes(batch));
+    const at = this.#reserve(units);
+    if (at < 0) return false;
+    const count = streams.length;
+    let row = at * this.#wordsPerUnit + this.#layout.entryBytes / 4;
+    let offset = at * this.#layout.unitBytes + this.#layout.entryBytes + count * this.#layout.rowBytes;
+    for (let index = 0; index < count; index++) {
+      const header = headers[index];
+      const headerBytes = header === undefined ? 0 : header.length;
+      if (header !== undefined) this.#bytes.set(header, offset);
+      offset += headerBytes;
+      this.#copy(data[index] ?? '', offset);
+      const bytes = dataBytes[index] ?? 0;
+      offset += bytes;
+      this.#words[row + this.#layout.rowStream / 4] = streams[index] ?? 0;
+      this.#words[row + this.#layout.rowHeadersBytes / 4] = headerBytes;
+      this.#words[row + this.#layout.rowDataBytes / 4] = bytes;
+      row += this.#layout.rowBytes / 4;
+    }
+    this.#writeEntry(at, units, this.#layout.batch | (durability << this.#layout.durabilityShift), ticket, count);
+    this.#advance(units);
+    return true;
+  }
+
+  /** Room for {@link writeRequest}. */
+  hasRoomForRequest(): boolean {
+    return this.#reserve(this.#unitsOf(this.#layout.entryBytes)) >= 0;
+  }
+
+  /** The place of a request that was handed to the addon by a call. There must be room. */
+  writeRequest(): void {
+    const units = this.#unitsOf(this.#layout.entryBytes);
+    const at = this.#reserve(units);
+    if (at < 0) throw new Error('the ring has no room for a request that was submitted');
+    this.#writeEntry(at, units, this.#layout.request, 0, 0);
+    this.#advance(units);
+  }
+
+  get unpublishedBytes(): number {
+    const units = this.#tail - this.#published;
+    return (units < 0 ? units + this.#capacity : units) * this.#layout.unitBytes;
+  }
+
+  /** Lets the committer see everything written. True where it sleeps and has to be roused. */
+  publish(): boolean {
+    if (this.#published === this.#tail) return false;
+    this.#published = this.#tail;
+    Atomics.store(this.#control, this.#layout.tail / 4, this.#tail);
+    return Atomics.load(this.#control, this.#layout.sleep / 4) !== 0;
+  }
+
+  /** Bytes that the committer has not taken yet. */
+  usedBytes(): number {
+    this.#head = Atomics.load(this.#control, this.#layout.head / 4);
+    const units = this.#tail - this.#head;
+    return (units < 0 ? units + this.#capacity : units) * this.#layout.unitBytes;
+  }
+
+  /** What ingested records are part of. */
+  get epoch(): number {
+    return Atomics.load(this.#control, this.#layout.epoch / 4) >>> 0;
+  }
+
+  /** Whether the addon refuses appends, or has refused an ingested one. */
+  get refuses(): boolean {
+    return Atomics.load(this.#control, this.#layout.refuse / 4) !== 0;
+  }
+
+  /** Whether there is something to take. */
+  get hasAnswers(): boolean {
+    return Atomics.load(this.#control, this.#layout.answer / 4) !== 0;
+  }
+
+  clearAnswers(): void {
+    Atomics.store(this.#control, this.#layout.answer / 4, 0);
+  }
+
+  /** Whether we look for answers, so that the addon need not call. */
+  setPolling(polling: boolean): void {
+    Atomics.store(this.#control, this.#layout.poll / 4, polling ? 1 : 0);
+  }
+
+  // Returns the bytes that it took.
+  #copy(data: string | Uint8Array, offset: number): number {
+    if (typeof data === 'string') return this.#bytes.write(data, offset, 'utf8');
+    // See unlessGone: the length that was looked at may be that of a buffer which is gone.
+    try {
+      this.#bytes.set(data, offset);
+    } catch (error) {
+      throw typeError('Expected a Uint8Array for data but received one whose buffer was detached or shrunk', error);
+    }
+    return data.length;
+  }
+
+  #batchBytes(batch: PackedBatch): number {
+    return this.#layout.entryBytes + batch.streams.length * this.#layout.rowBytes + batch.byteCount;
+  }
+
+  #unitsOf(bytes: number): number {
+    return Math.ceil(bytes / this.#layout.unitBytes);
+  }
+
+  // Where an entry of so many units can be written; -1 where there is no room.
+  #reserve(units: number): number {
+    if (this.#tail >= this.#rewindAt || !this.#fits(units)) {
+      this.#head = Atomics.load(this.#control, this.#layout.head / 4);
+      const empty = this.#head === this.#tail;
+      if ((empty && this.#tail >= this.#rewindAt) || !this.#fits(units)) {
+        // The committer is behind us, in front of the end: entries may go on at the start.
+        if (this.#tail < this.#head || units >= this.#head) return empty && this.#fits(units) ? this.#tail : -1;
+        this.#writeEntry(this.#tail, this.#capacity - this.#tail, this.#layout.skip, 0, 0);
+        this.#tail = 0;
+      }
+    }
+    return this.#tail;
+  }
+
+  // Behind the tail, without meeting the head: equal ones would be an empty ring.
+  #fits(units: number): boolean {
+    if (this.#tail < this.#head) return units < this.#head - this.#tail;
+    const toEnd = this.#capacity - this.#tail;
+    return units < toEnd || (units === toEnd && this.#head !== 0);
+  }
+
+  #writeEntry(at: number, units: number, kind: number, ticket: number, stream: number): void {
+    const word = at * this.#wordsPerUnit;
+    this.#words[word + this.#layout.entryUnits / 4] = units;
+    this.#words[word + this.#layout.entryKind / 4] = kind;
+    this.#words[word + this.#layout.entryTicket / 4] = ticket;
+    this.#words[word + this.#layout.entryStream / 4] = stream;
+  }
+
+  #advance(units: number): void {
+    this.#tail += units;
+    if (this.#tail === this.#capacity) this.#tail = 0;
+  }
+}

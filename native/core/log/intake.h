@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// What waits to be committed, as the committer sees it: one row, in the order in which it was
+// handed over, whether it came through the ring or the inbox.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "log/request.h"
+
+namespace seglog::log {
+
+// One of them. Borrows its records until Release.
+struct Incoming {
+  Request::Kind kind = Request::Kind::kSync;
+  Durability durability = Durability::kSync;
+  Token token = 0;
+  std::uint32_t epoch = 0;     // kAppend without a token
+  std::uint64_t lsn = 0;       // kWaitDurable
+  StreamHandle stream = 0;     // kSeal, kTruncateBefore
+  std::uint64_t sequence = 0;  // kTruncateBefore
+  std::span<const AppendInput> records;
+  std::uint64_t payload_bytes = 0;
+
+  bool NeedsRoom() const {
+    return kind == Request::Kind::kAppend || kind == Request::Kind::kSeal ||
+           kind == Request::Kind::kTruncateBefore;
+  }
+};
+
+// Commit thread only, under the state mutex.
+class Intake final {
+ public:
+  explicit Intake(Inbox* inbox) : inbox_(inbox) {}
+
+  // What comes next; null when nothing waits. Valid until Take.
+  const Incoming* Front();
+  // The front is dealt with: committed, answered or refused. Its records stay readable.
+  void Take();
+  // Nobody reads the records of what was taken any more; the ring has its room back.
+  void Release();
+
+ private:
+  bool FrontOfRing();
+  void Describe(const Request& request);
+
+  Inbox* const inbox_;
+  std::deque<Request> waiting_;  // out of the inbox
+  bool has_front_ = false;
+  bool front_is_ring_entry_ = false;
+  std::optional<Request> front_request_;
+  AppendRing::Entry entry_;
+  std::vector<AppendInput> records_;
+  Incoming front_;
+  std::deque<Request> taken_;
+};
+
+}  // namespace seglog::log
