@@ -153,6 +153,8 @@ const CASES: Readonly<Record<string, Case>> = {
   'NO_SPACE: opening on a full disk': (context) => meetInChild(context, 'opening on a full disk', DISK),
   'NO_SPACE: an append when the disk and the journal are full': (context) =>
     meetInChild(context, 'append on a full disk', DISK),
+  'NO_SPACE: a record that `ingest` had taken, told by the next `ingest`, `sync`, `drain` or `close`': (context) =>
+    meetInChild(context, 'ingest on a full disk', DISK),
   'NO_SPACE: `seal` or `truncateBefore` when the disk and the journal are full': (context) =>
     meetInChild(context, 'seal on a full disk', DISK),
   'NO_SPACE: `close` whose last snapshot meets a full disk': (context) =>

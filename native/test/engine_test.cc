@@ -486,6 +486,36 @@ TEST_F(EngineTest, AFullDiskIsRefusedAsNoSpaceAndTheLogGoesOnWhenThereIsRoomAgai
   }
 }
 
+TEST_F(EngineTest, OnAFullDiskAllThatWaitsIsRefusedSoThatWhatIsStoredHasNoHole) {
+  for (const Token first_token : {Token{1000}, Token{0}}) {
+    SimulatedDisk disk;
+    EngineHarness log(&disk, BusyOptions());
+    ASSERT_TRUE(log.Open().ok());
+    ASSERT_TRUE(log.Append("orders", "first").status.ok());
+    disk.SetQuota(disk.AllocatedBytes());
+    Strings handed_over{"first"};
+    // Large and small ones, in a row: a small one would fit where a large one did not.
+    for (int i = 0; i < 400; ++i) {
+      handed_over.push_back(std::string(i % 2 == 0 ? 3000 : 10, static_cast<char>('a' + i % 26)));
+      const Token token = first_token == 0 ? 0 : first_token + static_cast<Token>(i);
+      ASSERT_TRUE(log.TryAppend({{"orders", handed_over.back()}}, Durability::kNone, token).ok());
+    }
+    log.RunAll();
+    const Strings stored = log.Data("orders");
+    ASSERT_LT(stored.size(), handed_over.size());
+    EXPECT_EQ(stored, Strings(handed_over.begin(),
+                              handed_over.begin() + static_cast<std::ptrdiff_t>(stored.size())));
+    // Nobody waits for an ingested record: whoever asks next is told, once.
+    EXPECT_EQ(log.Sync().code(), first_token == 0 ? Code::kNoSpace : Code::kOk);
+    EXPECT_TRUE(log.Sync().ok());
+    disk.SetQuota(SimulatedDisk::kNoQuota);
+    log.engine().Resume();
+    ASSERT_TRUE(log.TryAppend({{"orders", "room"}}, Durability::kNone, 0).ok());
+    log.RunAll();
+    EXPECT_EQ(log.Data("orders").back(), "room");
+  }
+}
+
 TEST_F(EngineTest, AFailedJournalWriteOrSyncFailsEveryWaiterAndReopeningRecovers) {
   for (const FaultKind kind : {FaultKind::kWrite, FaultKind::kShortWrite, FaultKind::kSync}) {
     SimulatedDisk disk;

@@ -41,6 +41,39 @@ const cases = {
   async 'append on a full disk'() {
     return onFullJournal((log) => caught(() => log.append('key', Buffer.alloc(8000))));
   },
+  // Whoever is asked next tells it, and what is stored is a beginning of what was ingested, each time.
+  async 'ingest on a full disk'() {
+    const log = await openLog(path, SMALL);
+    await log.append('key', 'data');
+    const errors = [];
+    for (const tell of [() => log.sync(), () => log.drain(), () => ingestOne(log, 'more')]) {
+      fillDisk();
+      const before = log.stream('key').info().nextSeq;
+      let ingested = before;
+      while (log.stream('key').info().nextSeq === ingested) {
+        for (let i = 0; i < 40; i++) ingestOne(log, `ingested ${ingested++}`);
+        do await new Promise((resolve) => setTimeout(resolve, 5));
+        while (log.stats().waitingBytes > 0);
+      }
+      errors.push(await caught(tell));
+      rmSync(ballast);
+      log.resume();
+      await log.append('key', 'room again');
+      const stored = await log.stream('key').getRange(before, log.stream('key').info().nextSeq - 1);
+      same(stored.at(-1).data.toString(), 'room again');
+      for (const { seq, data } of stored.slice(0, -1)) same(data.toString().trimEnd(), `ingested ${seq}`);
+      if (stored.length > ingested - before) throw new Error('Expected fewer records than were ingested');
+    }
+    same(
+      errors.map(({ code }) => code),
+      ['NO_SPACE', 'NO_SPACE', 'NO_SPACE'],
+    );
+    await log.sync();
+    const stored = log.stream('key').info().nextSeq - 1;
+    await log.close();
+    await reopens(stored);
+    return { error: errors[0], afterwards: 'usable' };
+  },
   async 'seal on a full disk'() {
     return onFullJournal(async (log) => {
       const errors = [];
@@ -160,6 +193,10 @@ async function onFullJournal(meet) {
   await log.close();
   await reopens(accepted + 1);
   return { error, afterwards: 'usable' };
+}
+
+function ingestOne(log, text) {
+  return log.ingest('key', text.padEnd(1000));
 }
 
 function fillDisk() {

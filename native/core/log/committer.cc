@@ -174,14 +174,13 @@ Committer::Taken Committer::TakeAppend(const Incoming& front) {
   Completion answer;
   answer.token = front.token;
   const bool early = builder_.AddAppend(front.records, front.durability, bytes, &answer);
-  if (early && front.durability == Durability::kNone) {
-    completions_.push_back(std::move(answer));
-  } else if (early) {
-    answers_on_write_.push_back(std::move(answer));
-  } else {
-    sync_wanted_ = true;
-    answers_on_sync_.push_back(std::move(answer));
+  if (!early) sync_wanted_ = true;
+  if (answer.token == 0) return Taken::kYes;
+  auto* answers = &answers_on_sync_;
+  if (early) {
+    answers = front.durability == Durability::kNone ? &completions_ : &answers_on_write_;
   }
+  answers->push_back(std::move(answer));
   return Taken::kYes;
 }
 

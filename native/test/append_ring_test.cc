@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+// The ring between JavaScript and the committer, and the row that the committer makes of it and of
+// the inbox.
+#include "log/append_ring.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "log/intake.h"
+#include "test/support/ring_producer.h"
+
+namespace seglog::log {
+namespace {
+
+using test::RingProducer;
+using test::RingRecord;
+
+constexpr std::size_t kUnits = 64;
+
+struct Sent {
+  RingEntryKind kind;
+  std::uint32_t ticket;
+  std::vector<std::string> data;  // of each record
+};
+
+std::string TextOf(ByteSpan bytes) { return std::string(AsText(bytes)); }
+
+// Each record's data, with its headers before it.
+std::vector<std::string> DataOf(const AppendRing::Entry& entry) {
+  std::vector<std::string> data;
+  for (const AppendInput& record : entry.records) {
+    data.push_back(TextOf(record.user_headers) + TextOf(record.data));
+  }
+  return data;
+}
+
+TEST(AppendRingTest, EntriesComeOutAsTheyWentInWhateverTheirSizesAndHoweverFullItIs) {
+  for (std::uint32_t seed = 1; seed <= 50; ++seed) {
+    std::mt19937 random(seed);
+    RingProducer producer(kUnits);
+    AppendRing ring(producer.memory());
+    std::deque<Sent> sent;
+    AppendRing::Entry entry;
+    std::uint32_t ticket = 0;
+    std::size_t refused = 0;
+    for (int step = 0; step < 3000; ++step) {
+      if (random() % 2 == 0) {
+        const std::string data(random() % 150, static_cast<char>('a' + random() % 26));
+        bool taken = false;
+        Sent one{.kind = RingEntryKind::kAppend, .ticket = ++ticket, .data = {data}};
+        switch (random() % 4) {
+          case 0:
+            one.kind = RingEntryKind::kBatch;
+            one.data = {"headers" + data, "", "x"};
+            taken = producer.Batch(ticket, {{1, "headers", data}, {2, "", ""}, {3, "x", ""}});
+            break;
+          case 1:
+            one = {.kind = RingEntryKind::kRequest, .ticket = 0, .data = {}};
+            taken = producer.Request();
+            break;
+          default:
+            taken = producer.Append(ticket, {7, "", data});
+        }
+        if (taken) sent.push_back(std::move(one));
+        if (!taken) ++refused;
+        producer.Publish();
+      } else if (ring.Peek(&entry)) {
+        ASSERT_FALSE(sent.empty()) << "seed " << seed;
+        EXPECT_EQ(entry.kind, sent.front().kind);
+        if (entry.kind != RingEntryKind::kRequest) {
+          EXPECT_EQ(entry.ticket, sent.front().ticket);
+          EXPECT_EQ(DataOf(entry), sent.front().data) << "seed " << seed << " step " << step;
+        }
+        sent.pop_front();
+        ring.Skip();
+        if (random() % 3 == 0) ring.Free();
+      } else {
+        EXPECT_TRUE(sent.empty());
+        EXPECT_FALSE(ring.HasUnread());
+        ring.Free();
+        EXPECT_EQ(ring.UsedBytes(), 0u);
+      }
+    }
+    EXPECT_GT(refused, 0u);
+  }
+}
+
+TEST(AppendRingTest, WhatIsNotPublishedIsNotSeen) {
+  RingProducer producer(kUnits);
+  AppendRing ring(producer.memory());
+  AppendRing::Entry entry;
+  ASSERT_TRUE(producer.Append(1, {.stream = 7, .data = "one"}));
+  EXPECT_FALSE(ring.HasUnread());
+  EXPECT_FALSE(ring.Peek(&entry));
+  producer.Publish();
+  EXPECT_TRUE(ring.HasUnread());
+  ASSERT_TRUE(ring.Peek(&entry));
+  EXPECT_EQ(entry.records.front().stream, 7u);
+}
+
+TEST(AppendRingTest, RoomComesBackWhenItIsFreedNotWhenItIsRead) {
+  RingProducer producer(kUnits);
+  AppendRing ring(producer.memory());
+  const std::string half(kUnits * kRingUnitBytes / 2, 'x');
+  ASSERT_TRUE(producer.Append(1, {.data = half}));
+  producer.Publish();
+  AppendRing::Entry entry;
+  ASSERT_TRUE(ring.Peek(&entry));
+  ring.Skip();
+  EXPECT_FALSE(producer.Append(2, {.data = half}));
+  EXPECT_GT(ring.UsedBytes(), half.size());
+  ring.Free();
+  EXPECT_EQ(ring.UsedBytes(), 0u);
+}
+
+TEST(AppendRingTest, WhoSleepsIsRousedAndWhoPollsIsNotCalled) {
+  RingProducer producer(kUnits);
+  AppendRing ring(producer.memory());
+  EXPECT_FALSE(producer.Publish());
+  ring.SetSleeping(true);
+  EXPECT_TRUE(producer.Publish());
+  EXPECT_TRUE(ring.Announce());
+  StoreLittle(producer.memory(), kRingPollOffset, std::uint32_t{1});
+  EXPECT_FALSE(ring.Announce());
+}
+
+TEST(AppendRingTest, TwoThreadsLoseNothing) {
+  constexpr std::uint32_t kEntries = 100'000;
+  RingProducer producer(kUnits);
+  AppendRing ring(producer.memory());
+  std::thread thread([&] {
+    for (std::uint32_t ticket = 1; ticket <= kEntries;) {
+      const std::string data(ticket % 97, static_cast<char>('a' + ticket % 26));
+      if (producer.Append(ticket, {.stream = ticket % 5, .data = data})) ++ticket;
+      producer.Publish();
+    }
+  });
+  AppendRing::Entry entry;
+  for (std::uint32_t ticket = 1; ticket <= kEntries;) {
+    if (!ring.Peek(&entry)) continue;
+    ASSERT_EQ(entry.ticket, ticket);
+    ASSERT_EQ(entry.records.front().stream, ticket % 5);
+    ASSERT_EQ(TextOf(entry.records.front().data),
+              std::string(ticket % 97, static_cast<char>('a' + ticket % 26)));
+    ring.Skip();
+    ring.Free();
+    ++ticket;
+  }
+  thread.join();
+}
+
+class IntakeTest : public testing::Test {
+ protected:
+  IntakeTest() : ring_(producer_.memory()), inbox_(options_), intake_(&inbox_) {
+    inbox_.AttachRing(&ring_);
+  }
+
+  void Submit(Request::Kind kind, Token token) {
+    Request request;
+    request.kind = kind;
+    request.token = token;
+    inbox_.Submit(std::move(request));
+  }
+
+  std::vector<Token> TakeAll() {
+    std::vector<Token> tokens;
+    while (const Incoming* front = intake_.Front()) {
+      tokens.push_back(front->token);
+      intake_.Take();
+    }
+    intake_.Release();
+    return tokens;
+  }
+
+  Options options_;
+  RingProducer producer_{1024};
+  AppendRing ring_;
+  Inbox inbox_;
+  Intake intake_;
+};
+
+TEST_F(IntakeTest, RequestsHaveTheirTurnWhereTheRingSaysSo) {
+  producer_.Append(1, {.data = "one"});
+  Submit(Request::Kind::kSync, 2);
+  producer_.Request();
+  producer_.Append(3, {.data = "three"});
+  const std::string large(5000, 'x');
+  const AppendInput input{.data = AsBytes(large)};
+  ASSERT_TRUE(inbox_.SubmitAppend({&input, 1}, Durability::kSync, 4).ok());
+  producer_.Request();
+  EXPECT_TRUE(TakeAll().empty()) << "nothing was published";
+  producer_.Publish();
+  EXPECT_EQ(TakeAll(), (std::vector<Token>{1, 2, 3, 4}));
+}
+
+TEST_F(IntakeTest, WhoWaitsForRoomDoesNotWaitInTheRow) {
+  producer_.Append(1, {.data = "one"});
+  Submit(Request::Kind::kDrain, 2);
+  EXPECT_EQ(TakeAll(), std::vector<Token>{2});
+}
+
+TEST_F(IntakeTest, TheFrontStaysUntilItIsTakenAndItsBytesUntilTheyAreReleased) {
+  producer_.Append(1, {.data = "one"});
+  producer_.Append(2, {.data = "two"});
+  producer_.Publish();
+  const Incoming* front = intake_.Front();
+  ASSERT_NE(front, nullptr);
+  EXPECT_EQ(intake_.Front()->token, 1u);
+  const ByteSpan one = front->records.front().data;
+  intake_.Take();
+  EXPECT_EQ(intake_.Front()->token, 2u);
+  EXPECT_EQ(TextOf(one), "one");
+  EXPECT_GT(inbox_.waiting_bytes(), 0u);
+  intake_.Take();
+  intake_.Release();
+  EXPECT_EQ(inbox_.waiting_bytes(), 0u);
+}
+
+TEST_F(IntakeTest, AnIngestedRecordIsOfTheEpochInWhichItWasWritten) {
+  producer_.Ingest({.data = "one"});
+  producer_.Publish();
+  EXPECT_EQ(intake_.Front()->epoch, 0u);
+  inbox_.RefuseIngested(0, Status(Code::kNoSpace, "full"));
+  EXPECT_EQ(inbox_.RefusalOfIngested(0).code(), Code::kNoSpace);
+  EXPECT_EQ(inbox_.TellRefusal().code(), Code::kNoSpace);
+  EXPECT_TRUE(inbox_.TellRefusal().ok()) << "told once";
+  EXPECT_EQ(inbox_.RefusalOfIngested(0).code(), Code::kNoSpace) << "it leaves no hole";
+  intake_.Take();
+  producer_.Ingest({.data = "two"});
+  producer_.Publish();
+  EXPECT_EQ(intake_.Front()->epoch, 1u);
+  EXPECT_TRUE(inbox_.RefusalOfIngested(1).ok());
+}
+
+}  // namespace
+}  // namespace seglog::log
