@@ -3,7 +3,7 @@
 // who wait, and the ways to learn of answers. Normally the addon calls us. While appends follow answers at once, we look
 // for answers ourselves, since a call from another thread takes longer than a small commit; bounded by `pollUsMax`.
 
-import type { Failure } from './errors.js';
+import { type Failure, toError } from './errors.js';
 import type { NativeAddon, NativeLog, NativeReadResult, NativeRing, NativeVerifyResult } from './native.js';
 import type { ResolvedOptions } from './options.js';
 import { type PackedBatch, Ring } from './ring.js';
@@ -52,13 +52,13 @@ export class Channel {
 
   constructor(
     native: NativeAddon,
-    { bufferedBytesMax, pollUsMax }: ResolvedOptions,
+    { bufferedBytesMax, commit }: ResolvedOptions,
     idOf: (stream: StreamRef) => string,
     listener: Listener,
   ) {
     this.#native = native;
     this.#kinds = native.constants.ring;
-    this.#pollMs = pollUsMax / 1000;
+    this.#pollMs = commit.pollUsMax / 1000;
     this.#listener = listener;
     this.tickets = new Tickets(idOf);
     this.ring = new Ring(native.constants.ring, Math.min(bufferedBytesMax, RING_BYTES_MAX));
@@ -142,6 +142,22 @@ export class Channel {
     if (this.#log === undefined) return;
     call(this.#log, this.tickets.add(waiter));
     this.#expect();
+  }
+
+  /**
+   * Publishes, commits on this thread up to the answer of `ticket`, and frees the ticket. Throws the failure. `sequences`
+   * has one number for a single append, none for what is no append.
+   */
+  awaitHere(log: NativeLog, ticket: number): { firstLsn: number; sequences: ArrayLike<number> } {
+    this.ring.publish();
+    const completion = this.#native.awaitHere(log, ticket);
+    this.tickets.drop(ticket);
+    if (completion?.failure !== undefined) throw toError(completion.failure);
+    const [, , lsn = 0, seq = 0] = this.answers;
+    const firstLsn = completion?.firstLsn ?? lsn;
+    const sequences = completion?.sequences ?? (seq === 0 ? [] : [seq]);
+    this.highestLsn = Math.max(this.highestLsn, firstLsn + sequences.length - 1);
+    return { firstLsn, sequences };
   }
 
   /** A read or verification was begun, or has ended. */

@@ -4,7 +4,7 @@ export type { Headers, HeadersInput } from './headers.js';
 export type { LockHolder } from './lock-holder.js';
 export type { Log } from './log.js';
 export { openLog } from './open.js';
-export type { CreateMode, Durability, OpenOptions, ResolvedOptions } from './options.js';
+export type { CommitOptions, CreateMode, Durability, OpenOptions, ResolvedOptions, SyncEvery } from './options.js';
 export type { Preset } from './presets.js';
 export type { LsnReader, RecordBatchReader, RecordReader } from './reader.js';
 export type { LogRecord, RecordBatch, RecordKind, RecordLocation } from './record.js';

@@ -216,6 +216,8 @@ export interface NativeAddon {
   /** Writes answers into the array that `open` got: 1 where there is more, then token, first LSN, sequence of each. */
   take(log: NativeLog): number;
   takeRest(log: NativeLog): NativeRest;
+  /** The answer in the array, or, of a failure or a batch of several records, as an object. */
+  awaitHere(log: NativeLog, token: number): NativeCompletion | undefined;
   rouse(log: NativeLog): void;
   tellRefusal(log: NativeLog): Failure | undefined;
   recovery(log: NativeLog): NativeRecovery;

@@ -16,6 +16,29 @@ export type CreateMode = 'if-missing' | 'never' | 'new';
  */
 export type Durability = 'sync' | 'os' | 'none';
 
+/** How commits and JavaScript hear of each other. */
+export interface CommitOptions {
+  /**
+   * Microseconds for which each side may look for the other's work itself, instead of sleeping until it is called, while
+   * appends follow answers at once. Quicker answers then; costs processor time. 0: never. Default 300; 0 to 300.
+   */
+  readonly pollUsMax?: number | undefined;
+}
+
+/**
+ * When what was appended with a weaker durability is flushed without being asked for: as soon as one of the bounds is
+ * reached. An append that reaches `bytes` or `records` resolves when it is durable, so that a power cut never takes as
+ * much from what was acknowledged. Costs a flush each time; appends that want `'sync'` are not concerned.
+ */
+export interface SyncEvery {
+  /** Milliseconds since the oldest record that is not durable was written. 1 to 1,000,000,000. */
+  readonly ms?: number | undefined;
+  /** Bytes of the journal, framing included. At least 1. */
+  readonly bytes?: number | undefined;
+  /** Records. At least 1. */
+  readonly records?: number | undefined;
+}
+
 /**
  * Options of {@link openLog}. Unknown ones throw. docs/tuning.md groups them and says what to change for which need.
  * What is not given follows what is: journalFirstBytes, carryBytesMax and journalLiveBytesMax keep to the bounds that an
@@ -39,6 +62,12 @@ export interface OpenOptions {
   readonly onCorruption?: 'fail' | 'skip' | undefined;
   /** The durability of appends that do not choose one. Default `'sync'`, also in every preset. */
   readonly durability?: Durability | undefined;
+  /** How commits and JavaScript hear of each other. */
+  readonly commit?: CommitOptions | undefined;
+  /**
+   * Makes the weaker durabilities periodic: see {@link SyncEvery}. Default: none, they are flushed when somebody asks.
+   */
+  readonly syncEvery?: SyncEvery | undefined;
   /**
    * Write with O_DIRECT where the file system takes it. False: through the page cache, which costs a copy, and memory
    * that a container is charged for. Default true.
@@ -134,22 +163,29 @@ export interface OpenOptions {
    * a session that used them LSNs go on behind those. Default 1,048,576; 1 to 1,048,576.
    */
   readonly lsnReserve?: number | undefined;
-  /**
-   * Microseconds for which the log may look for answers and for work itself, instead of being called, while appends
-   * follow answers at once. A single append that is waited for, again and again, is up to twice as fast; costs
-   * processor time. 0: never. Default 300; 0 to 300.
-   */
-  readonly pollUsMax?: number | undefined;
   /** Segment files open at a time, a descriptor each. Fewer: files are opened again. Default 64; 1 to 65,536. */
   readonly openSegmentsMax?: number | undefined;
 }
 
-/** All options, with what was not given filled in; `preset` is undefined where there is none. */
+/** All options, with what was not given filled in; `preset` and `syncEvery` are undefined where there is none. */
 export type ResolvedOptions = {
-  readonly [Name in Exclude<keyof OpenOptions, 'preset'>]-?: NonNullable<OpenOptions[Name]>;
-} & { readonly preset: Preset | undefined };
+  readonly [Name in Exclude<keyof OpenOptions, 'preset' | 'syncEvery' | 'commit'>]-?: NonNullable<OpenOptions[Name]>;
+} & {
+  readonly preset: Preset | undefined;
+  readonly syncEvery: SyncEvery | undefined;
+  readonly commit: { readonly pollUsMax: number };
+};
 
-const CHOICES = ['create', 'readOnly', 'onCorruption', 'durability', 'direct', 'preset'] as const;
+const CHOICES = [
+  'create',
+  'readOnly',
+  'onCorruption',
+  'durability',
+  'commit',
+  'syncEvery',
+  'direct',
+  'preset',
+] as const;
 
 /** The names of the options that are numbers. */
 export type NumericOption = Exclude<keyof OpenOptions, (typeof CHOICES)[number]>;
@@ -185,9 +221,18 @@ export const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
   carryBytesMax: { min: 0 },
   markDelayMs: { min: 1, max: 1e9, native: 'markDelayUs', factor: 1000 },
   lsnReserve: { min: 1, max: 2 ** 20 },
-  pollUsMax: { min: 0, max: 300 },
   openSegmentsMax: { min: 1, max: 65536 },
 };
+
+/** The bounds of `syncEvery`, each with the core's name and unit. */
+export const SYNC_EVERY_RULES: Readonly<Record<keyof SyncEvery, NumericRule & { readonly native: string }>> = {
+  ms: { min: 1, max: 1e9, native: 'syncEveryUs', factor: 1000 },
+  bytes: { min: 1, native: 'syncEveryBytes' },
+  records: { min: 1, native: 'syncEveryRecords' },
+};
+
+/** The bound of `commit.pollUsMax`. */
+export const POLL_US_RULE: NumericRule = { min: 0, max: 300 };
 
 const OPTION_NAMES: readonly string[] = [...CHOICES, ...Object.keys(NUMERIC_RULES)];
 
@@ -208,6 +253,8 @@ export function resolveOptions(given: OpenOptions, constants: NativeAddon['const
     readOnly: checkBoolean(readOnly, 'readOnly'),
     onCorruption: checkOneOf(onCorruption, ['fail', 'skip'], 'onCorruption'),
     durability: checkDurability(durability),
+    commit: checkCommit(given.commit, constants),
+    syncEvery: checkSyncEvery(given.syncEvery),
     direct: checkBoolean(direct, 'direct'),
     preset,
     ...resolveNumbers(numbers, preset, constants),
@@ -235,11 +282,46 @@ export function checkDurability(value: unknown): Durability {
   return checkOneOf<Durability>(value, ['sync', 'os', 'none'], 'durability');
 }
 
+function checkCommit(given: CommitOptions | undefined, constants: NativeAddon['constants']): { pollUsMax: number } {
+  const preset = constants.optionDefaults[nativeIndex('commit.pollUsMax', 'pollUsMax', constants)] ?? 0;
+  if (given === undefined) return Object.freeze({ pollUsMax: preset });
+  checkOptions(given, ['pollUsMax'], 'commit');
+  const { pollUsMax = preset } = given;
+  return Object.freeze({
+    pollUsMax: checkInteger(pollUsMax, 'commit.pollUsMax', POLL_US_RULE.min, POLL_US_RULE.max),
+  });
+}
+
+const SYNC_EVERY_NAMES = ['ms', 'bytes', 'records'] as const;
+
+function checkSyncEvery(given: SyncEvery | undefined): SyncEvery | undefined {
+  if (given === undefined) return undefined;
+  checkOptions(given, SYNC_EVERY_NAMES, 'syncEvery');
+  const { ms, bytes, records } = given;
+  const checked = {
+    ...(ms === undefined ? {} : { ms: checkSyncBound('ms', ms) }),
+    ...(bytes === undefined ? {} : { bytes: checkSyncBound('bytes', bytes) }),
+    ...(records === undefined ? {} : { records: checkSyncBound('records', records) }),
+  };
+  if (Object.keys(checked).length === 0) throw typeError('Expected ms, bytes or records in syncEvery');
+  return Object.freeze(checked);
+}
+
+function checkSyncBound(name: keyof SyncEvery, value: unknown): number {
+  const { min, max } = SYNC_EVERY_RULES[name];
+  return checkInteger(value, `syncEvery.${name}`, min, max);
+}
+
 /** The values that the addon takes, in its order. */
 export function nativeOptionValues(options: ResolvedOptions, constants: NativeAddon['constants']): Float64Array {
   const values = Float64Array.from(constants.optionDefaults);
   for (const [name, rule] of numericRules()) {
-    values[nativeIndex(name, rule, constants)] = options[name] * (rule.factor ?? 1);
+    values[nativeIndex(name, rule.native ?? name, constants)] = options[name] * (rule.factor ?? 1);
+  }
+  values[nativeIndex('commit.pollUsMax', 'pollUsMax', constants)] = options.commit.pollUsMax;
+  for (const name of SYNC_EVERY_NAMES) {
+    const { native, factor = 1 } = SYNC_EVERY_RULES[name];
+    values[nativeIndex(name, native, constants)] = (options.syncEvery?.[name] ?? 0) * factor;
   }
   return values;
 }
@@ -278,7 +360,6 @@ function resolveNumbers(
     carryBytesMax: atMost('carryBytesMax', Math.floor(journalFileBytes / 4)),
     markDelayMs: numeric('markDelayMs'),
     lsnReserve: numeric('lsnReserve'),
-    pollUsMax: numeric('pollUsMax'),
     openSegmentsMax: numeric('openSegmentsMax'),
   };
 }
@@ -286,7 +367,7 @@ function resolveNumbers(
 function resolveNumber(name: NumericOption, given: unknown, constants: NativeAddon['constants']): number {
   const rule = NUMERIC_RULES[name];
   if (given === undefined) {
-    return (constants.optionDefaults[nativeIndex(name, rule, constants)] ?? 0) / (rule.factor ?? 1);
+    return (constants.optionDefaults[nativeIndex(name, rule.native ?? name, constants)] ?? 0) / (rule.factor ?? 1);
   }
   const value = checkInteger(given, name, rule.min, rule.max);
   if (rule.multipleOf !== undefined && value % rule.multipleOf !== 0) {
@@ -305,9 +386,9 @@ function isPreset(name: string): name is Preset {
   return Object.hasOwn(PRESETS, name);
 }
 
-function nativeIndex(name: NumericOption, rule: NumericRule, constants: NativeAddon['constants']): number {
-  const index = constants.optionNames.indexOf(rule.native ?? name);
-  if (index < 0) throw new Error(`The addon was built from other sources: it has no option ${rule.native ?? name}`);
+function nativeIndex(name: string, native: string, constants: NativeAddon['constants']): number {
+  const index = constants.optionNames.indexOf(native);
+  if (index < 0) throw new Error(`The addon was built from other sources: it has no option ${name} (${native})`);
   return index;
 }
 

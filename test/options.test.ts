@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type OpenOptions, openLog } from '../lib/index.js';
-import { NUMERIC_RULES } from '../lib/options.js';
+import { NUMERIC_RULES, SYNC_EVERY_RULES } from '../lib/options.js';
 import { PRESETS } from '../lib/presets.js';
 import { openTestLog, rejection, temporaryDirectory } from './support/directory.js';
 
@@ -37,7 +37,8 @@ test('log.options has all options, with what was given and the defaults', async 
     carryBytesMax: 128 * 1024,
     markDelayMs: 5,
     lsnReserve: 2 ** 20,
-    pollUsMax: 300,
+    commit: { pollUsMax: 300 },
+    syncEvery: undefined,
     openSegmentsMax: 64,
   });
 });
@@ -74,7 +75,8 @@ test('the JSDoc of each numeric option states its default, minimum and maximum',
   const log = await openTestLog();
   const resolved: Record<string, unknown> = { ...log.options };
   const documented = new Map<string, string>();
-  for (const [, text = '', name = ''] of source.matchAll(
+  const options = source.slice(source.indexOf('export interface OpenOptions'));
+  for (const [, text = '', name = ''] of options.matchAll(
     /\/\*\*((?:[^*]|\*(?!\/))*)\*\/\n {2}readonly (\w+)\?: number/g,
   )) {
     documented.set(name, text.replace(/\s+\*?\s*/g, ' ').replaceAll(',', ''));
@@ -88,13 +90,28 @@ test('the JSDoc of each numeric option states its default, minimum and maximum',
   }
 });
 
+test('syncEvery flushes weaker appends by count and by age', async () => {
+  const counted = await openTestLog({ durability: 'os', syncEvery: { records: 10 } });
+  // The first weaker append of a session waits for a flush, whatever is chosen.
+  for (let i = 0; i < 36; i++) await counted.append('key', 'data');
+  expect(counted.durableLsn).toBe(31);
+  expect(counted.options.syncEvery).toEqual({ records: 10 });
+  const aged = await openTestLog({ durability: 'none', syncEvery: { ms: 5 } });
+  const { lsn } = await aged.append('key', 'data');
+  await expect.poll(() => aged.durableLsn).toBe(lsn);
+  for (const wrong of [{}, { ms: 0 }, { records: 1.5 }, { every: 1 }]) {
+    await expect(openTestLog({ syncEvery: wrong })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  }
+});
+
 test('every numeric option of the core is an option', () => {
   const header = readFileSync(new URL('../native/core/log/options.h', import.meta.url), 'utf8');
   const fields = [...header.matchAll(/^ {2}std::uint\d+_t (\w+) = /gm)].map(([, name = '']) => name);
   const names = fields.map((name) =>
     name.replace(/_us$/, '_ms').replace(/_(\w)/g, (_, letter) => letter.toUpperCase()),
   );
-  expect(names.sort()).toEqual(Object.keys(NUMERIC_RULES).sort());
+  const syncEvery = Object.keys(SYNC_EVERY_RULES).map((name) => `syncEvery${name[0]?.toUpperCase()}${name.slice(1)}`);
+  expect(names.sort()).toEqual([...Object.keys(NUMERIC_RULES), ...syncEvery, 'pollUsMax'].sort());
 });
 
 test('whatever the core refuses of options is refused before it, as misuse', async () => {

@@ -18,6 +18,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   Export<KeepAlive>(exports, "keepAlive");
   Export<Take>(exports, "take");
   Export<TakeRest>(exports, "takeRest");
+  Export<AwaitHere>(exports, "awaitHere");
   Export<Rouse>(exports, "rouse");
   Export<TellRefusal>(exports, "tellRefusal");
   Export<GetRecovery>(exports, "recovery");

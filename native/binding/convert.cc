@@ -35,6 +35,9 @@ constexpr OptionField kOptionFields[] = {
     {"carryBytesMax", &log::Options::carry_bytes_max},
     {"markDelayUs", &log::Options::mark_delay_us},
     {"lsnReserve", &log::Options::lsn_reserve},
+    {"syncEveryUs", &log::Options::sync_every_us},
+    {"syncEveryBytes", &log::Options::sync_every_bytes},
+    {"syncEveryRecords", &log::Options::sync_every_records},
     {"pollUsMax", &log::Options::poll_us_max},
 };
 // The one option that is narrower than the others comes last.
@@ -332,22 +335,17 @@ Napi::Value StreamInfoOf(Napi::Env env, const log::StreamInfo& info) {
   return object;
 }
 
-Napi::Value CompletionsOf(Napi::Env env, const std::vector<log::Completion>& completions) {
-  Napi::Array array = Napi::Array::New(env, completions.size());
-  std::uint32_t index = 0;
-  for (const log::Completion& one : completions) {
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("token", ToNumber(env, one.token));
-    object.Set("failure", FailureOf(env, one.status));
-    object.Set("firstLsn", ToNumber(env, one.first_lsn));
-    Napi::Float64Array sequences = Napi::Float64Array::New(env, one.sequences.size());
-    if (sequences.IsEmpty()) return env.Undefined();
-    double* out = sequences.Data();
-    for (const std::uint64_t sequence : one.sequences) *out++ = static_cast<double>(sequence);
-    object.Set("sequences", sequences);
-    array.Set(index++, object);
-  }
-  return array;
+Napi::Value CompletionOf(Napi::Env env, const log::Completion& completion) {
+  Napi::Float64Array sequences = Napi::Float64Array::New(env, completion.sequences.size());
+  if (sequences.IsEmpty()) return env.Undefined();
+  double* out = sequences.Data();
+  for (const std::uint64_t sequence : completion.sequences) *out++ = static_cast<double>(sequence);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("token", ToNumber(env, completion.token));
+  object.Set("failure", FailureOf(env, completion.status));
+  object.Set("firstLsn", ToNumber(env, completion.first_lsn));
+  object.Set("sequences", sequences);
+  return object;
 }
 
 Napi::Value ReadResultOf(Napi::Env env, log::ReadResult result) {

@@ -48,8 +48,8 @@ Napi::Value RecoveryOf(Napi::Env env, const log::RecoveryReport& report);
 Napi::Value StatsOf(Napi::Env env, const log::Stats& stats);
 Napi::Value StreamInfoOf(Napi::Env env, const log::StreamInfo& info);
 
-// [{ token, failure, firstLsn, sequences }]; the failure is undefined where there is none.
-Napi::Value CompletionsOf(Napi::Env env, const std::vector<log::Completion>& completions);
+// { token, failure, firstLsn, sequences }; the failure is undefined where there is none.
+Napi::Value CompletionOf(Napi::Env env, const log::Completion& completion);
 // { token, failure, slab, columns, firstSeq, nextSeq, atEnd, damage, place }. The slab's memory
 // passes to JavaScript's garbage collector. Columns: 7 numbers per record, as RecordColumns has
 // them. The place is undefined where none was asked for.

@@ -54,6 +54,10 @@ Napi::Value TakeRest(const Napi::CallbackInfo& info) {
   return LogHandle::Of(info[0]).TakeRest(info.Env());
 }
 
+Napi::Value AwaitHere(const Napi::CallbackInfo& info) {
+  return LogHandle::Of(info[0]).AwaitHere(info.Env(), ToUint64(info[1]));
+}
+
 Napi::Value Rouse(const Napi::CallbackInfo& info) {
   LogOf(info).Rouse();
   return info.Env().Undefined();

@@ -21,6 +21,8 @@ Napi::Value KeepAlive(const Napi::CallbackInfo& info);   // (log, keep)
 Napi::Value Take(const Napi::CallbackInfo& info);
 // (log) → { completions, reads, verifications }: failures, batches, and what is no append.
 Napi::Value TakeRest(const Napi::CallbackInfo& info);
+// (log, token) → undefined with the answer's three numbers in the array, or a completion.
+Napi::Value AwaitHere(const Napi::CallbackInfo& info);
 Napi::Value Rouse(const Napi::CallbackInfo& info);        // (log): the ring's sleep word was 1
 Napi::Value TellRefusal(const Napi::CallbackInfo& info);  // (log) → failure or undefined
 Napi::Value GetRecovery(const Napi::CallbackInfo& info);  // (log) → report

@@ -82,6 +82,15 @@ std::uint32_t LogHandle::Take() {
   return count;
 }
 
+Napi::Value LogHandle::AwaitHere(Napi::Env env, log::Token token) {
+  const log::Completion answer = log_->AwaitHere(token);
+  if (!answer.status.ok() || !answer.sequences.empty()) return CompletionOf(env, answer);
+  answers_memory_[1] = static_cast<double>(answer.token);
+  answers_memory_[2] = static_cast<double>(answer.first_lsn);
+  answers_memory_[3] = static_cast<double>(answer.sequence);
+  return env.Undefined();
+}
+
 Napi::Value LogHandle::TakeRest(Napi::Env env) {
   const std::vector<log::Completion> completions = std::exchange(large_completions_, {});
   std::vector<log::ReadResult> reads = std::exchange(taken_.reads, {});
@@ -94,8 +103,12 @@ Napi::Value LogHandle::TakeRest(Napi::Env env) {
   for (std::uint32_t index = 0; index < verifications.size(); ++index) {
     verify_array.Set(index, VerifyResultOf(env, verifications[index]));
   }
+  Napi::Array completion_array = Napi::Array::New(env, completions.size());
+  for (std::uint32_t index = 0; index < completions.size(); ++index) {
+    completion_array.Set(index, CompletionOf(env, completions[index]));
+  }
   Napi::Object rest = Napi::Object::New(env);
-  rest.Set("completions", CompletionsOf(env, completions));
+  rest.Set("completions", completion_array);
   rest.Set("reads", read_array);
   rest.Set("verifications", verify_array);
   return rest;

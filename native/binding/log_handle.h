@@ -43,6 +43,8 @@ class LogHandle final {
   std::uint32_t Take();
   // What Take met that is more than three numbers; undefined where it met nothing.
   Napi::Value TakeRest(Napi::Env env);
+  // Commits until `token` is answered: see log_functions.h.
+  Napi::Value AwaitHere(Napi::Env env, log::Token token);
   // Joins the log's threads and lets go of everything. Answers that are still due never come.
   void Release();
 

@@ -251,6 +251,60 @@ TEST_F(EngineTest, AnOsAppendIsVisibleWhenAcceptedAndAnsweredWhenWritten) {
   EXPECT_EQ(BlocksIn(synced, LastJournal(synced)).size(), 1u);
 }
 
+TEST_F(EngineTest, SoManyRecordsOrBytesAreFlushedBeforeTheLastOfThemIsAnswered) {
+  for (const bool by_bytes : {false, true}) {
+    SimulatedDisk disk;
+    Options options = QuietOptions();
+    // Each commit of one record is a block of 4 KiB.
+    if (by_bytes) options.sync_every_bytes = 8 * kPageBytes;
+    if (!by_bytes) options.sync_every_records = 10;
+    EngineHarness log(&disk, options);
+    ASSERT_TRUE(log.Open().ok());
+    // The first weaker append of a session waits for a flush, whatever is chosen.
+    ASSERT_TRUE(log.Append("orders", "first", Durability::kOs).status.ok());
+    std::uint64_t syncs = log.engine().GetStats().syncs;
+    for (int i = 0; i < 100; ++i) {
+      ASSERT_TRUE(log.Append("orders", "next", Durability::kOs).status.ok());
+      const Stats stats = log.engine().GetStats();
+      EXPECT_LT(stats.next_lsn - 1 - stats.durable_lsn, by_bytes ? 8u : 10u);
+    }
+    syncs = log.engine().GetStats().syncs - syncs;
+    EXPECT_EQ(syncs, by_bytes ? 12u : 10u);
+    ASSERT_TRUE(log.Sync().ok());
+    // The same in one commit: those beyond the bound are answered by its flush.
+    std::vector<Token> tokens;
+    for (int i = 0; i < 25; ++i) tokens.push_back(log.Submit("orders", "x", Durability::kNone));
+    log.StepCommitter();
+    std::size_t answered = 0;
+    for (const Token token : tokens) answered += log.Answered(token) ? 1 : 0;
+    EXPECT_EQ(answered, by_bytes ? 25u : 9u);
+    log.RunCommitter();
+    for (const Token token : tokens) EXPECT_TRUE(log.Answered(token));
+  }
+}
+
+TEST_F(EngineTest, WhatIsNotDurableIsFlushedWhenItIsSoOld) {
+  Options options = QuietOptions();
+  options.sync_every_us = 200'000;
+  EngineHarness& log = Open(options);
+  ASSERT_TRUE(log.Append("orders", "first", Durability::kOs).status.ok());
+  log.Settle();
+  ASSERT_TRUE(log.Append("orders", "one", Durability::kOs).status.ok());
+  const std::uint64_t written = log.clock().BootMicros();
+  EXPECT_EQ(log.engine().committer().WakeAt(), written + 200'000);
+  log.clock().Advance(150'000);
+  ASSERT_TRUE(log.Append("orders", "two", Durability::kOs).status.ok());
+  EXPECT_EQ(StatsNow().durable_lsn, 1u);
+  log.clock().Advance(50'000);
+  log.RunCommitter();
+  EXPECT_EQ(StatsNow().durable_lsn, 3u) << "the oldest of them counts";
+  const std::uint64_t syncs = StatsNow().syncs;
+  log.Settle();
+  log.clock().Advance(1'000'000);
+  log.RunCommitter();
+  EXPECT_EQ(StatsNow().syncs, syncs) << "an idle log flushes nothing";
+}
+
 TEST_F(EngineTest, ANoneAppendIsVisibleAndAnsweredWhenAccepted) {
   EngineHarness& log = Open();
   ASSERT_TRUE(log.Append("orders", "one", Durability::kNone).status.ok());

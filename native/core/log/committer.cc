@@ -72,7 +72,7 @@ StepOutcome Committer::Gather() {
     if (switched != StepOutcome::kBlocked || !sync_wanted_) return switched;
   }
   if (builder_.empty()) return GatherNothing();
-  if (state_->capture_wanted) sync_wanted_ = true;
+  if (state_->capture_wanted || FlushIsDue()) sync_wanted_ = true;
   IssueBlock();
   return StepOutcome::kProgress;
 }
@@ -173,7 +173,8 @@ Committer::Taken Committer::TakeAppend(const Incoming& front) {
   }
   Completion answer;
   answer.token = front.token;
-  const bool early = builder_.AddAppend(front.records, front.durability, bytes, &answer);
+  const bool shown = builder_.AddAppend(front.records, front.durability, bytes, &answer);
+  const bool early = shown && !BeyondSyncEvery();
   if (!early) sync_wanted_ = true;
   if (answer.token == 0) return Taken::kYes;
   auto* answers = &answers_on_sync_;
@@ -202,7 +203,7 @@ void Committer::AnswerWhenDurable(Token token, const Status& status) {
 }
 
 StepOutcome Committer::GatherNothing() {
-  if ((sync_wanted_ || state_->capture_wanted) && !AllDurable()) {
+  if ((sync_wanted_ || state_->capture_wanted || FlushIsDue()) && !AllDurable()) {
     sync_wanted_ = true;
     block_ = nullptr;
     MoveTo(Phase::kSync);
@@ -276,7 +277,12 @@ void Committer::IssueBlock() {
                                     .previous_generation = begins_file_ ? previous_generation_ : 0,
                                     .previous_end = begins_file_ ? previous_end_ : 0};
   begins_file_ = false;
-  if (!builder_.empty()) ++undurable_commits_;
+  if (!builder_.empty()) {
+    if (undurable_commits_ == 0) undurable_since_us_ = state_->environment.clock->BootMicros();
+    ++undurable_commits_;
+    undurable_records_ += builder_.record_count();
+    undurable_bytes_ += builder_.block_bytes();
+  }
   const bool half_full_before = state_->journal->HalfFull();
   block_offset_ = state_->journal->Issue(commit, builder_.block_bytes());
   if (!half_full_before && state_->journal->HalfFull()) state_->destager_has_news = true;
@@ -330,7 +336,7 @@ StepOutcome Committer::Publish() {
 // Everything issued so far survives a power cut from now on.
 void Committer::MakeDurable() {
   mark_at_once_ = undurable_commits_ > 1;
-  undurable_commits_ = 0;
+  undurable_commits_ = undurable_records_ = undurable_bytes_ = 0;
   state_->durable_commit = state_->issued_commit;
   state_->durable_lsn = state_->next_lsn - 1;
   state_->durable_lsn_limit = state_->lsn_limit;
@@ -369,12 +375,37 @@ void Committer::CaptureIfWanted() {
 
 bool Committer::MarkIsDue() {
   if (state_->durable_commit <= state_->recorded_mark) return false;
-  return mark_at_once_ || state_->environment.clock->BootMicros() >= WakeAt();
+  return mark_at_once_ ||
+         state_->environment.clock->BootMicros() >= last_ack_us_ + state_->options.mark_delay_us;
+}
+
+// With what is being gathered, more is not durable than the options allow to be shown.
+bool Committer::BeyondSyncEvery() const {
+  const Options& options = state_->options;
+  const auto reached = [](std::uint64_t bound, std::uint64_t value) {
+    return bound != 0 && value >= bound;
+  };
+  return reached(options.sync_every_records, undurable_records_ + builder_.record_count()) ||
+         reached(options.sync_every_bytes,
+                 undurable_bytes_ + AlignUp<std::uint64_t>(builder_.bytes_bound(), kPageBytes));
+}
+
+// What was issued has waited long enough.
+bool Committer::FlushIsDue() {
+  return undurable_commits_ > 0 && state_->options.sync_every_us != 0 &&
+         state_->environment.clock->BootMicros() >=
+             undurable_since_us_ + state_->options.sync_every_us;
 }
 
 std::uint64_t Committer::WakeAt() {
-  if (state_->durable_commit <= state_->recorded_mark) return UINT64_MAX;
-  return last_ack_us_ + state_->options.mark_delay_us;
+  std::uint64_t at = UINT64_MAX;
+  if (state_->durable_commit > state_->recorded_mark) {
+    at = last_ack_us_ + state_->options.mark_delay_us;
+  }
+  if (undurable_commits_ > 0 && state_->options.sync_every_us != 0) {
+    at = std::min(at, undurable_since_us_ + state_->options.sync_every_us);
+  }
+  return at;
 }
 
 void Committer::AnswerDrains() {

@@ -59,6 +59,8 @@ class Committer final {
   StepOutcome SwitchJournal();
   void IssueBlock();
   bool MarkIsDue();
+  bool FlushIsDue();
+  bool BeyondSyncEvery() const;
   bool AllDurable() const { return state_->durable_commit == state_->issued_commit; }
   void MakeDurable();
   void CaptureIfWanted();
@@ -89,7 +91,12 @@ class Committer final {
   bool begins_file_ = false;       // the next block is the first of its file
   std::uint64_t previous_generation_ = 0, previous_end_ = 0;
 
-  std::uint64_t undurable_commits_ = 0;  // with content
+  // Issued since everything was durable: commits with content, their records and bytes, and when
+  // the first of them was issued (boot time).
+  std::uint64_t undurable_commits_ = 0;
+  std::uint64_t undurable_records_ = 0;
+  std::uint64_t undurable_bytes_ = 0;
+  std::uint64_t undurable_since_us_ = 0;
   bool mark_at_once_ = false;
   std::uint64_t last_ack_us_ = 0;      // boot time
   std::vector<StreamHandle> touched_;  // since everything was durable

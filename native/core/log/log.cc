@@ -23,6 +23,8 @@ constexpr std::uint64_t kProgressBytes = 1u << 20;
 // An idle committer looks for work itself for so long, where work has lately come that quickly:
 // rousing a thread costs more than a small commit (docs/architecture.md, "Threads").
 constexpr std::uint64_t kSpinUsMax = 100;
+// A caller that commits itself looks again after so long where the destager keeps it waiting.
+constexpr std::uint64_t kBlockedUsMax = 10'000;
 
 }  // namespace
 
@@ -155,6 +157,41 @@ class Log::Threads final {
     }
   }
 
+  Completion AwaitHere(Token token) {
+    std::optional<Completion> answer;
+    while (!answer.has_value()) {
+      const std::uint64_t seen = blocked_waker_.events();
+      StepOutcome outcome = StepOutcome::kProgress;
+      {
+        const std::lock_guard role(role_mutex_);
+        // The committer's thread may have been quicker.
+        answer = TakeAnswerTo(token);
+        while (!answer.has_value() && outcome == StepOutcome::kProgress) {
+          outcome = StepCommitter();
+          answer = TakeAnswerTo(token);
+        }
+        // The thread sleeps for longer than the mark may wait.
+        if (engine_->committer().WakeAt() < committer_sleeps_until_.load()) {
+          committer_waker_.Notify();
+        }
+      }
+      if (!answer.has_value()) blocked_waker_.Sleep(seen, kBlockedUsMax);
+    }
+    return *std::move(answer);
+  }
+
+  // Under role_mutex_.
+  std::optional<Completion> TakeAnswerTo(Token token) {
+    const std::lock_guard lock(results_mutex_);
+    for (Completion& one : answered_.completions) {
+      if (one.token != token) continue;
+      Completion answer = std::move(one);
+      one = Completion();  // token 0: nobody's
+      return answer;
+    }
+    return std::nullopt;
+  }
+
   // Under role_mutex_.
   StepOutcome StepCommitter() {
     const StepOutcome outcome = engine_->committer().Step();
@@ -179,8 +216,10 @@ class Log::Threads final {
     if (ring_.has_value()) ring_->SetSleeping(true);
     if (!HasUnread()) {
       const std::uint64_t now = clock_.BootMicros();
+      committer_sleeps_until_.store(wake_at);
       committer_waker_.Sleep(seen,
                              wake_at == UINT64_MAX ? wake_at : wake_at - std::min(now, wake_at));
+      committer_sleeps_until_.store(0);
     }
     if (ring_.has_value()) ring_->SetSleeping(false);
     const bool work = HasUnread() || committer_waker_.events() != seen;
@@ -306,8 +345,9 @@ class Log::Threads final {
   std::atomic<bool> stopping_{false};
 
   std::mutex role_mutex_;
-  std::vector<Completion> answers_;  // guarded by role_mutex_
-  bool work_comes_quickly_ = false;  // committer thread only
+  std::vector<Completion> answers_;                       // guarded by role_mutex_
+  bool work_comes_quickly_ = false;                       // committer thread only
+  std::atomic<std::uint64_t> committer_sleeps_until_{0};  // boot time; 0: awake
 
   Waker committer_waker_;
   Waker destager_waker_;
@@ -412,6 +452,8 @@ void Log::Resume() {
   threads_->engine().Resume();
   threads_->NotifyAll();
 }
+
+Completion Log::AwaitHere(Token token) { return threads_->AwaitHere(token); }
 
 void Log::Read(const ReadRequest& request, Token token) { threads_->SubmitRead(request, token); }
 

@@ -208,6 +208,11 @@ class Log final {
   void TruncateBefore(StreamHandle stream, std::uint64_t first_sequence, Token token);
   // Goes on after a full disk.
   void Resume();
+  // Commits on the calling thread what was handed over up to the request with this token, and
+  // returns its answer, which TakeAnswers does not give again. For a token that was published in
+  // the ring, or submitted.
+  Completion AwaitHere(Token token);
+
   // Answered by a ReadResult.
   void Read(const ReadRequest& request, Token token);
   // Checks everything that is stored, in the background. Answered by a VerifyResult, before it by

@@ -49,6 +49,11 @@ struct Options {
                                   << 10;  // a stream with less pending is carried forward instead
   std::uint64_t mark_delay_us = 5000;     // a mark block this long after the last acknowledgement
   std::uint64_t lsn_reserve = kLsnReserveLimit;  // LSNs a commit allows for before the next one
+  // A flush is due when so much is not durable: microseconds since the oldest of it was committed,
+  // bytes of journal, records. 0: never. A record beyond the bound is answered when it is durable.
+  std::uint64_t sync_every_us = 0;
+  std::uint64_t sync_every_bytes = 0;
+  std::uint64_t sync_every_records = 0;
   // How long the committer and JavaScript may look for each other's work without sleeping.
   std::uint64_t poll_us_max = 300;
   std::uint32_t open_segments_max = 64;  // open segment files
