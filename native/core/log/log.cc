@@ -100,6 +100,29 @@ class Log::Threads final {
     MoveAll(&answered_.verifications, &out->verifications);
   }
 
+  Completion AwaitHere(Token token) {
+    std::optional<Completion> answer;
+    while (!answer.has_value()) {
+      const std::uint64_t seen = blocked_waker_.events();
+      StepOutcome outcome = StepOutcome::kProgress;
+      {
+        const std::lock_guard role(role_mutex_);
+        // The committer's thread may have been quicker.
+        answer = TakeAnswerTo(token);
+        while (!answer.has_value() && outcome == StepOutcome::kProgress) {
+          outcome = StepCommitter();
+          answer = TakeAnswerTo(token);
+        }
+        // The thread sleeps for longer than the mark may wait.
+        if (engine_->committer().WakeAt() < committer_sleeps_until_.load()) {
+          committer_waker_.Notify();
+        }
+      }
+      if (!answer.has_value()) blocked_waker_.Sleep(seen, kBlockedUsMax);
+    }
+    return *std::move(answer);
+  }
+
  private:
   struct VerifyJob {
     Token token = 0;
@@ -155,29 +178,6 @@ class Log::Threads final {
       // Only the destager can end this.
       if (outcome == StepOutcome::kBlocked) committer_waker_.Sleep(seen, UINT64_MAX);
     }
-  }
-
-  Completion AwaitHere(Token token) {
-    std::optional<Completion> answer;
-    while (!answer.has_value()) {
-      const std::uint64_t seen = blocked_waker_.events();
-      StepOutcome outcome = StepOutcome::kProgress;
-      {
-        const std::lock_guard role(role_mutex_);
-        // The committer's thread may have been quicker.
-        answer = TakeAnswerTo(token);
-        while (!answer.has_value() && outcome == StepOutcome::kProgress) {
-          outcome = StepCommitter();
-          answer = TakeAnswerTo(token);
-        }
-        // The thread sleeps for longer than the mark may wait.
-        if (engine_->committer().WakeAt() < committer_sleeps_until_.load()) {
-          committer_waker_.Notify();
-        }
-      }
-      if (!answer.has_value()) blocked_waker_.Sleep(seen, kBlockedUsMax);
-    }
-    return *std::move(answer);
   }
 
   // Under role_mutex_.
