@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The writer in plain JavaScript that js-log.test.ts kills: appends, batches and ingested records over several keys, 64
-// in flight, over small files. Reports on descriptor 3, before it goes on: "ack <key> <seq> <lsn> <payload's SHA-256>".
+// The writer in plain JavaScript that js-log.test.ts kills: appends, batches and ingested records over several keys, some
+// in flight at a time. Kills itself after so many of them. Reports on descriptor 3, before it goes on:
+// "ack <key> <seq> <lsn> <payload's SHA-256>".
 import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { openJsLog } from '../../bench/js-log/index.mjs';
 
-const [directory, options] = process.argv.slice(2);
-const IN_FLIGHT = 64;
+const [directory, options, inFlight, appendsMax] = process.argv.slice(2);
 const KEYS = 10;
 const log = await openJsLog(directory, JSON.parse(options));
 let counter = 0;
+let appends = 0;
 
-for (let lane = 0; lane < IN_FLIGHT; lane++) void appendForEver();
+for (let lane = 0; lane < Number(inFlight); lane++) void appendForEver();
 
 async function appendForEver() {
   for (;;) {
@@ -23,6 +24,7 @@ async function appendForEver() {
       ({ key, data }, index) => `ack ${key} ${places[index].seq} ${places[index].lsn} ${sha256(data)}\n`,
     );
     writeSync(3, lines.join(''));
+    if (++appends === Number(appendsMax)) process.kill(process.pid, 'SIGKILL');
   }
 }
 
