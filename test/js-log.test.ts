@@ -329,7 +329,7 @@ test(`killed in the middle, ${ROUNDS} times, it leaves every record that it ackn
 }, async () => {
   const occurred: Record<string, number> = { bytes: 0, rotate: 0 };
   for (let round = 0; round < ROUNDS; round++) {
-    const { frames, items, recycledFiles } = (await killAndCheck(64)).counts;
+    const { frames, items, recycledFiles } = (await killAndCheck(64, 1200)).counts;
     const { fillers, withLsnDifferences, withTables } = frames;
     const counts = { ...items, recycledFiles, fillers, withLsnDifferences, withTables };
     for (const [what, count] of Object.entries(counts)) occurred[what] = (occurred[what] ?? 0) + count;
@@ -341,14 +341,17 @@ test(`killed in the middle, ${ROUNDS} times, it leaves every record that it ackn
 // In a recycled file only the page of zeros behind each block tells the last block from a torn tail. One append at a time
 // makes blocks of a page, so that no page of an earlier life is left zero by chance.
 test('killed between two commits over recycled files, it leaves no torn tail', { timeout: 60_000 }, async () => {
-  const { counts, status } = await killAndCheck(1);
+  const { counts, status } = await killAndCheck(1, 2000);
   expect(counts.recycledFiles).toBeGreaterThan(0);
   expect(status).toBe('recovered');
 });
 
-async function killAndCheck(inFlight: number): Promise<{ counts: IndependentLog['counts']; status: string }> {
+async function killAndCheck(
+  inFlight: number,
+  appends: number,
+): Promise<{ counts: IndependentLog['counts']; status: string }> {
   const directory = join(temporaryDirectory(), 'log');
-  const reports = await killWriter(directory, inFlight, 2000 + Math.floor(Math.random() * 500));
+  const reports = await killWriter(directory, inFlight, appends);
   const acknowledged = [...reports.matchAll(/^ack (\S+) (\d+) (\d+) (\w+)\n/gm)];
   expect(acknowledged.length).toBeGreaterThan(20);
 
