@@ -195,12 +195,17 @@ describe(`a log that plain JavaScript wrote (seed ${SEED})`, () => {
     await native.close();
   });
 
-  test('begins with a record that its first journal file has no room for', async () => {
+  test('begins with a record that its first journal file has no room for, and goes on', async () => {
     const directory = temporaryDirectory();
     const log = await openJsLog(directory, SMALL);
     await log.append('large', Buffer.alloc(2 * MIB, 7));
     const compared = readLog(directory);
     expect(compared.streams.map(({ nextSequence }) => nextSequence)).toEqual([2]);
+    // The file that was made for it exceeds the bound on the live journal: the next ones are made all the same.
+    for (let count = 2; count <= 300; count++) {
+      expect(await log.append('large', Buffer.alloc(4000))).toMatchObject({ seq: count });
+      if (count % 100 === 0) await log.append('large too', Buffer.alloc(2 * MIB, 7));
+    }
     await log.close();
     const native = await openLog(directory);
     expect((await native.verify()).damage).toEqual([]);

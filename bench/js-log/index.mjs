@@ -66,6 +66,8 @@ function resolveOptions(options) {
   for (const name of ['journalFirstBytes', 'journalFileBytes']) {
     all[name] = Math.max(3 * PAGE_BYTES, alignUp(all[name], PAGE_BYTES));
   }
+  // When a next file exceeds the bound, a checkpoint has to be due: see there.
+  all.journalLiveBytesMax = Math.max(all.journalLiveBytesMax, 2 * all.journalFileBytes);
   return all;
 }
 

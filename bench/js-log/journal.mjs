@@ -137,7 +137,9 @@ export class Journal {
   }
 
   async #prepareWithinBound() {
-    while (!this.urgent && !this.closing && this.liveBytes + this.fileBytes > this.liveBytesMax) {
+    // A file beside the current one is always allowed: a checkpoint can free nothing but what lies before the current one.
+    const isFull = () => this.live.length > 1 && this.liveBytes + this.fileBytes > this.liveBytesMax;
+    while (!this.urgent && !this.closing && isFull()) {
       await new Promise((resolve) => {
         this.wake = resolve;
       });
