@@ -50,6 +50,11 @@ const HINTS: Readonly<Record<ErrorCode, string>> = {
   UNSUPPORTED: 'Use Linux on x86-64 or arm64; where no binary fits it, build one with npm rebuild seglog.',
 };
 
+/** What to do about a code, in one sentence: {@link SeglogError.hint}. */
+export function hintOf(code: ErrorCode): string {
+  return HINTS[code];
+}
+
 /** A failure as it crosses from the addon. `errno` 0 and empty strings: no system call was involved. */
 export interface Failure {
   readonly code: ErrorCode;

@@ -352,7 +352,7 @@ describe('a failure', () => {
     await log.append('a', '1');
     const { code, stderr } = await runCli(['ingest', directory, '--key', 'a'], 'x\n');
     expect(code).toBe(5);
-    expect(stderr).toMatch(/^seglog: LOCKED: .*pid=\d+.*\(that process has to close the log first\)\n$/);
+    expect(stderr).toMatch(/^seglog: LOCKED: .*pid=\d+ host=.*\(Close the log in the process .*\)\n$/);
   });
 
   test('of a later format version is FORMAT_UNSUPPORTED, exit 6', async () => {
@@ -472,7 +472,8 @@ describe('hexdump', () => {
 
   test('of a sequence that is not there fails: NOT_FOUND, exit 3', async () => {
     const { code, stderr } = await runCli(['hexdump', await makeLog(), 'orders/eu', '4']);
-    expect([code, stderr]).toEqual([3, 'seglog: NOT_FOUND: no record 4: orders/eu has the sequences 1 to 3\n']);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^seglog: NOT_FOUND: no record 4: orders\/eu has the sequences 1 to 3 \(.*\)\n$/);
   });
 });
 

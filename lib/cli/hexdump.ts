@@ -69,7 +69,11 @@ async function locate(log: Log, key: string | Buffer, seq: number): Promise<Reco
   const location = await stream.locate(seq);
   if (location !== undefined) return location;
   const there = firstSeq === nextSeq ? 'has no records' : `has the sequences ${firstSeq} to ${nextSeq - 1}`;
-  throw new CliError('NOT_FOUND', `no record ${seq}: ${showKey(stream.key)} ${there}`);
+  throw new CliError(
+    'NOT_FOUND',
+    `no record ${seq}: ${showKey(stream.key)} ${there}`,
+    'give one of those that are there',
+  );
 }
 
 function jsonLocation(location: RecordLocation, fields: readonly Field[]): object {

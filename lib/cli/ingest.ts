@@ -7,7 +7,7 @@
 import { type Command, Option } from 'commander';
 import { type Durability, openLog } from '../index.js';
 import { integerFrom, parseKey, withDirectory, withJson, withKeyHex } from './arguments.js';
-import { senderFor } from './batch-sender.js';
+import { BatchSender } from './batch-sender.js';
 import { CliError } from './failure.js';
 import { IngestJob, type IngestResult } from './ingest-job.js';
 import { Interruption } from './interruption.js';
@@ -63,12 +63,12 @@ async function ingest(
   const interruption = new Interruption();
   try {
     const log = await openLog(directory);
-    const job = new IngestJob(log, sources, keyOf, senderFor(log, options.durability, options.batch));
+    const job = new IngestJob(log, sources, keyOf, new BatchSender(log, options.durability, options.batch));
     const failure = await job.run(interruption.signal);
     const status = failure !== undefined ? 'failed' : interruption.signal.aborted ? 'interrupted' : 'complete';
     await printSummary(session, { directory, status, ...job.result() }, options.json);
     if (failure !== undefined) throw failure;
-    const interrupted = interruption.failure(`stopped behind ${job.position}`);
+    const interrupted = interruption.failure(`stopped behind ${job.position}`, 'go on with the line behind it');
     if (interrupted !== undefined) throw interrupted;
   } finally {
     interruption.end();
