@@ -31,7 +31,7 @@ import { type VerifyOptions, type VerifyReport, verify } from './verify.js';
  * with FAILED, reads go on, and reopening recovers. Every error is explained in `docs/errors.md`.
  */
 export class Log implements AsyncDisposable {
-  /** What opening found and did. */
+  /** What opening found and did. Frozen. */
   readonly recovery: RecoveryReport;
   readonly #engine: Engine;
   #closed: Promise<void> | undefined;
@@ -42,14 +42,14 @@ export class Log implements AsyncDisposable {
     this.recovery = recovery;
   }
 
-  /** All options, with what was not given filled in. */
+  /** All options, with what was not given filled in. Frozen. */
   get options(): ResolvedOptions {
     return this.#engine.options;
   }
 
-  /** Damage that reads of this log have passed over (`onCorruption: 'skip'`): the first 1,000. */
+  /** Damage that reads of this log have passed over (`onCorruption: 'skip'`): the first 1,000. Each time a copy. */
   get damage(): readonly Damage[] {
-    return this.#engine.damage;
+    return [...this.#engine.damage];
   }
 
   /** Every surviving record with an LSN up to this one is durable. 0 while there is none. */

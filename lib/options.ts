@@ -184,7 +184,7 @@ export const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
 
 const OPTION_NAMES: readonly string[] = [...CHOICES, ...Object.keys(NUMERIC_RULES)];
 
-/** Checks what was given and fills in what was not. Throws TypeError and RangeError. */
+/** Checks what was given and fills in what was not; frozen, since the log goes by it. Throws TypeError and RangeError. */
 export function resolveOptions(given: OpenOptions, constants: NativeAddon['constants']): ResolvedOptions {
   checkOptions(given, OPTION_NAMES, 'openLog');
   // Each is read once, so that what was checked is what is used.
@@ -220,7 +220,7 @@ export function resolveOptions(given: OpenOptions, constants: NativeAddon['const
   if (resolved.journalLiveBytesMax < 2 * resolved.journalFileBytes) {
     throw rangeError('Expected journalLiveBytesMax to be at least twice journalFileBytes');
   }
-  return resolved;
+  return Object.freeze(resolved);
 }
 
 /** One of the three durabilities, or TypeError. */
