@@ -4,7 +4,7 @@
 // docs/errors.md has a section for each.
 
 import { type LockHolder, parseLockHolder } from './lock-holder.js';
-import type { RecoveryReport } from './report.js';
+import type { Damage, RecoveryReport } from './report.js';
 
 /** Every code that an error of this package can have. Codes are part of the API; messages and hints are not. */
 export const ERROR_CODES = [
@@ -66,6 +66,13 @@ export interface Failure {
   readonly detail: string;
 }
 
+/** What an error has beside its code and message. */
+interface ErrorDetails extends Partial<Failure> {
+  readonly report?: RecoveryReport;
+  readonly damage?: Damage;
+  readonly cause?: unknown;
+}
+
 /**
  * An operation failed: the disk, another process or the state of the log is the reason, not the arguments (those
  * throw `TypeError` and `RangeError` with the code INVALID_ARGUMENT). Decide by `code`; messages and hints change.
@@ -88,12 +95,10 @@ export class SeglogError extends Error {
   readonly docs: string;
   /** With code CORRUPT from {@link openLog}: what was found, and where. */
   declare readonly report: RecoveryReport | undefined;
+  /** With code CORRUPT from a read: what the read met, and where. */
+  declare readonly damage: Damage | undefined;
 
-  constructor(
-    code: ErrorCode,
-    message: string,
-    details?: Partial<Failure> & { readonly report?: RecoveryReport; readonly cause?: unknown },
-  ) {
+  constructor(code: ErrorCode, message: string, details?: ErrorDetails) {
     super(message, details?.cause === undefined ? {} : { cause: details.cause });
     this.code = code;
     if (details?.errno) this.errno = details.errno;
@@ -104,6 +109,7 @@ export class SeglogError extends Error {
     this.hint = HINTS[code];
     this.docs = docsOf(code);
     if (details?.report !== undefined) this.report = details.report;
+    if (details?.damage !== undefined) this.damage = details.damage;
   }
 
   /** `'SeglogError'`. */
@@ -135,6 +141,15 @@ export function toError(failure: Failure, report?: RecoveryReport): Error {
   return new SeglogError(failure.code, failure.message, report === undefined ? failure : { ...failure, report });
 }
 
+/** As {@link toError}, of a read: where there is damage, the message says where it is and what it concerns. */
+export function toReadError(failure: Failure, damage: Damage | undefined): Error {
+  if (damage === undefined || damage.file === '') return toError(failure);
+  const { file, offset, firstSeq, lastSeq = firstSeq } = damage;
+  const sequences =
+    firstSeq === undefined ? '' : `, sequence${firstSeq === lastSeq ? '' : 's'} ${rangeOf(firstSeq, lastSeq)}`;
+  return new SeglogError(failure.code, `${failure.message}: ${file} at ${offset}${sequences}`, { ...failure, damage });
+}
+
 /** The log does not take a call, or an answer will never come, because it is closed. */
 export const CLOSED: Failure = {
   code: 'CLOSED',
@@ -148,6 +163,10 @@ export const CLOSED: Failure = {
 /** As {@link toError}, of {@link CLOSED}. */
 export function closedError(): Error {
   return toError(CLOSED);
+}
+
+function rangeOf(first: number, last: number | undefined): string {
+  return last === undefined || last === first ? String(first) : `${first} to ${last}`;
 }
 
 function docsOf(code: ErrorCode): string {

@@ -244,7 +244,9 @@ describe('damage', () => {
   test('ends a read behind the records before it: CORRUPT, exit 4', async () => {
     const { code, stdout, stderr } = await runCli(['read', await makeDamagedLog(), 'orders', '--raw']);
     expect([code, stdout]).toEqual([4, 'first-payload\n']);
-    expect(stderr).toMatch(/^seglog: CORRUPT: [^\n]+--skip-damage reads around it\)\n$/);
+    expect(stderr).toMatch(
+      /^seglog: CORRUPT: [^\n]+\.seg at \d+, sequence 2 \([^\n]+--skip-damage reads around it\)\n$/,
+    );
   });
 
   test('is read around with --skip-damage, and reported', async () => {
@@ -352,7 +354,7 @@ describe('a failure', () => {
     await log.append('a', '1');
     const { code, stderr } = await runCli(['ingest', directory, '--key', 'a'], 'x\n');
     expect(code).toBe(5);
-    expect(stderr).toMatch(/^seglog: LOCKED: .*pid=\d+ host=.*\(Close the log in the process .*\)\n$/);
+    expect(stderr).toMatch(/^seglog: LOCKED: .*pid=\d+, host=.*\(Close the log in the process .*\)\n$/);
   });
 
   test('of a later format version is FORMAT_UNSUPPORTED, exit 6', async () => {

@@ -202,9 +202,9 @@ Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::
   }
   if (result->records.empty() && *sequence < row.next_sequence && request.from_lsn == 0) {
     const Status cut(Code::kCorrupt, "a segment ends before its last record");
-    if (!request.skip_corruption) return cut.WithPath(place.segment.path());
     result->damage.push_back(
         place.segment.DamageAt(offset, 0, cut.message(), *sequence, row.next_sequence));
+    if (!request.skip_corruption) return cut.WithPath(place.segment.path());
   }
   if (result->records.empty()) *sequence = std::max(*sequence, row.next_sequence);
   return Status::Ok();
