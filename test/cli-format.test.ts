@@ -2,6 +2,7 @@
 // The command line's pure parts: what they make of text, numbers, patterns and bytes.
 
 import { readFileSync } from 'node:fs';
+import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { exitCodeOf } from '../lib/cli/exit-codes.js';
 import {
@@ -113,6 +114,21 @@ describe('patterns', () => {
     ['[]]', ']', true],
     ['[^]', '^', true],
     ['[a', '[a', true],
+    ['[z-a', '[z-a', true],
+    ['[\\]]', ']', true],
+    ['[\\]]', '\\', false],
+    ['[a\\-c]', 'b', false],
+    ['[a\\-c]', '-', true],
+    ['[a-]', '-', true],
+    ['a\\', 'a\\', true],
+    ['*[a/]*b', 'a/b', true],
+    ['**a*b', 'a/ab', true],
+    ['*a*b/**', 'xaab/', true],
+    ['a**b*c', 'a/b/bxc', true],
+    ['a**b*c', 'a/b/b/c', false],
+    ['**', '', true],
+    ['*?', 'a', true],
+    ['?*?', 'a', false],
     ['a.b+c', 'a.b+c', true],
     ['a.b', 'axb', false],
     ['\\*', '*', true],
@@ -124,6 +140,14 @@ describe('patterns', () => {
 
   test('match keys of other bytes as they are shown', () => {
     expect(globMatcher('\\\\xff*')(Buffer.from([0xff, 0x41]))).toBe(true);
+  });
+
+  test('of any kind take time that grows with pattern and key, not with a power of them', () => {
+    const key = 'a'.repeat(1024);
+    for (const part of ['*a', '**a', '*[!b]', '**?', '*a**a']) {
+      expect(globMatcher(`${part.repeat(100)}b`)(key)).toBe(false);
+      expect(globMatcher(part.repeat(100))(key)).toBe(true);
+    }
   });
 
   test('with a range that runs backwards are refused', () => {
@@ -208,17 +232,38 @@ describe('tables', () => {
     ['日本', '5'],
   ];
 
+  const lines = (...args: Parameters<typeof tableLines>) => [...tableLines(...args)];
+
+  test('of many rows are as wide as their widest one, however they are put together', () => {
+    const many = Array.from({ length: 1000 }, (_, index) => [
+      `${index % 3 === 0 ? '日本' : 'key'} ${index}`,
+      String(10 ** (index / 100)),
+    ]);
+    const widest = lines(columns, many, undefined).map((line) => stringWidth(line));
+    expect(widest).toHaveLength(1001);
+    expect(new Set(widest)).toHaveLength(1);
+    expect(
+      lines(columns, many, undefined)
+        .slice(1)
+        .map((line) => line.split(/ {2,}/)[0]),
+    ).toEqual(many.map(([key]) => key));
+  });
+
+  test('of no rows have titles', () => {
+    expect(lines(columns, [], undefined)).toEqual(['KEY  RECORDS']);
+  });
+
   test('are as wide as they need to be', () => {
-    expect(tableLines(columns, rows, undefined)).toEqual([
+    expect(lines(columns, rows, undefined)).toEqual([
       'KEY                            RECORDS',
       'orders/a-long-key-that-is-cut    1,234',
       '日本                                 5',
     ]);
-    expect(tableLines(columns, rows, 200)).toEqual(tableLines(columns, rows, undefined));
+    expect(lines(columns, rows, 200)).toEqual(lines(columns, rows, undefined));
   });
 
   test('are cut to the terminal', () => {
-    expect(tableLines(columns, rows, 24)).toEqual([
+    expect(lines(columns, rows, 24)).toEqual([
       'KEY              RECORDS',
       'orders/a-long-…    1,234',
       '日本                   5',

@@ -106,6 +106,19 @@ describe('ls', () => {
     );
   });
 
+  test('of a stream whose records are all truncated knows no age and no last record', async () => {
+    const directory = temporaryDirectory();
+    const log = await openLog(directory);
+    await log.append('gone', 'x');
+    await log.stream('gone').truncateBefore(2);
+    expect(log.stream('gone').info()).toMatchObject({ firstSeq: 2, nextSeq: 2, lastLsn: 0, lastTimeUs: 0 });
+    await log.close();
+    expect((await runCli(['ls', directory])).stdout).toMatch(/\ngone +0 +0 B +- +- +0 +-\n$/);
+    const json = await runCli(['ls', directory, '--json']);
+    expect(jsonLines(json.stdout)).toMatchObject([{ records: 0, lastLsn: null, lastTime: null, lastTimeUs: null }]);
+    expect((await runCli(['info', directory])).stdout).toMatch(/^Last record +-$/m);
+  });
+
   test('of a log without streams says so, and is no failure', async () => {
     const directory = temporaryDirectory();
     await (await openLog(directory)).close();

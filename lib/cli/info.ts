@@ -77,8 +77,8 @@ async function totalsOf(log: Log, directory: string): Promise<Totals> {
     records: sum((stream) => stream.nextSeq - stream.firstSeq),
     bytes: sum((stream) => stream.bytes),
     segments,
-    lastTimeUs:
-      streams.length === 0 ? undefined : streams.reduce((last, stream) => Math.max(last, stream.lastTimeUs), 0),
+    // 0 where there are no records, or no more.
+    lastTimeUs: streams.reduce((last, stream) => Math.max(last, stream.lastTimeUs), 0) || undefined,
     lastLsn,
     nextLsn,
     lastCommit,
