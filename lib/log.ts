@@ -178,8 +178,9 @@ export class Log implements AsyncDisposable {
    * yet is checked in memory; the journal was checked by opening. Reads about 1 MiB at a time, between other reads.
    *
    * Resolves with what was checked and what is damaged: damage is never an error here, and with `onCorruption: 'skip'`
-   * it is not added to `log.damage`. Aborting ends it. Rejects with IO_ERROR where the operating system cannot read,
-   * CLOSED, and the reason of the signal; misuse with TypeError.
+   * it is not added to `log.damage`, and a link or something else in a file's place, which reads refuse with NOT_A_LOG,
+   * is damage of that segment here. Aborting ends it. Rejects with IO_ERROR and PERMISSION where the operating system
+   * does not read, CLOSED, and the reason of the signal; misuse with TypeError.
    *
    * @example
    * const { records, damage } = await log.verify({ onProgress: ({ bytesDone }) => console.log(bytesDone) });

@@ -275,7 +275,7 @@ void Reader::AddColumns(const SegmentWindow& window, const format::FrameHeader& 
 // Nothing was collected before the damage at *offset. An error, or on to the next sound frame.
 Status Reader::SkipDamage(const ReadRequest& request, const Place& place, const Status& cause,
                           std::uint64_t* offset, std::uint64_t* sequence, ReadResult* result) {
-  if (cause.code() != Code::kCorrupt && cause.code() != Code::kNotFound) return cause;
+  if (!IsLost(cause)) return cause;
   const SegmentView& segment = place.segment;
   std::uint64_t found = *offset + format::kFrameAlignment;
   format::FrameHeader header;
