@@ -485,6 +485,45 @@ describe('hexdump', () => {
     expect(stdout).toContain('"structure":"record","name":"data"');
   });
 
+  test('of a damaged record shows what is wrong with it: exit 4', async () => {
+    const directory = await makeDamagedLog();
+    const { code, stdout, stderr } = await runCli(['hexdump', directory, 'orders', '2']);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/^seglog: damage: streams\/\S+\.seg at \d+, .*sequence 2\n$/);
+    expect(stdout).toMatch(/^Frame {4}at \d+, \d+ bytes; the record at \d+\nDamage {3}record: wrong checksum$/m);
+    expect(stdout).toMatch(/^ +\d+ +4 {2}checksum .*0x[0-9a-f]{8}, wrong: 0x[0-9a-f]{8}$/m);
+    const json = await runCli(['hexdump', directory, 'orders', '2', '--json']);
+    expect(jsonLines(json.stdout)).toMatchObject([
+      { seq: 2, recordOffset: expect.any(Number), damage: { firstSeq: 2 } },
+    ]);
+    expect((await runCli(['hexdump', directory, 'orders', '3'])).code).toBe(0);
+  });
+
+  test.each([{}, { sharedStreamBytesMax: 0 }])(
+    'of a record in a frame with a damaged header shows it: %j',
+    async (options) => {
+      const directory = temporaryDirectory();
+      const log = await openLog(directory, { destageBytes: 4096, ...options });
+      for (let seq = 1; seq <= 9; seq++) await log.append('k', Buffer.alloc(7000, seq));
+      await log.seal('k');
+      await expect.poll(() => log.stats().pendingBytes).toBe(0);
+      await log.close();
+      const reader = await openLog(directory, { readOnly: true });
+      const place = await reader.stream('k').locate(2);
+      await reader.close();
+      expect(place?.inFile).toBe(true);
+      damage(join(directory, place?.file ?? ''), (place?.frameOffset ?? 0) + 33);
+      const { code, stdout } = await runCli(['hexdump', directory, 'k', '2']);
+      expect(code).toBe(4);
+      expect(stdout).toMatch(
+        new RegExp(`^Frame    at ${place?.frameOffset}, 4,096 bytes; its header is damaged$`, 'm'),
+      );
+      expect(stdout).toMatch(/^Damage {3}frame: wrong checksum$/m);
+      expect(stdout).toMatch(/^ +\d+ +4 {2}checksum .*0x[0-9a-f]{8}, wrong: 0x[0-9a-f]{8}$/m);
+      expect(stdout).not.toMatch(/^Record$/m);
+    },
+  );
+
   test('of a sequence that is not there fails: NOT_FOUND, exit 3', async () => {
     const { code, stderr } = await runCli(['hexdump', await makeLog(), 'orders/eu', '4']);
     expect(code).toBe(3);
