@@ -19,7 +19,7 @@ import { LineSplitter } from '../lib/cli/lines.js';
 import { jsonLine } from '../lib/cli/output.js';
 import { type Column, tableLines } from '../lib/cli/table.js';
 import { cutBytes, cutText, escapeBytes, escapeText, showKey } from '../lib/cli/text.js';
-import { formatBytes, formatCount, formatDuration, formatTime, parseDuration } from '../lib/cli/units.js';
+import { formatBytes, formatCount, formatDuration, formatTime, parseDuration, parseTime } from '../lib/cli/units.js';
 import { ERROR_CODES } from '../lib/errors.js';
 import { parseTables, type Table } from './support/format-tables.js';
 
@@ -222,6 +222,24 @@ describe('numbers', () => {
   });
 });
 
+describe('times', () => {
+  test.each([
+    ['2026-01-31', Date.UTC(2026, 0, 31)],
+    ['2026-01-31T12:00Z', Date.UTC(2026, 0, 31, 12)],
+    ['2026-01-31T12:00:30.25+01:00', Date.UTC(2026, 0, 31, 11, 0, 30, 250)],
+    ['2026-01-31T12:00', new Date(2026, 0, 31, 12).getTime()],
+    ['2026-02-31', undefined],
+    ['2026-13-01', undefined],
+    ['2026-01-31 12:00', undefined],
+    ['2026-01-31T25:00Z', undefined],
+    ['10', undefined],
+    ['foo 1', undefined],
+    ['2026', undefined],
+  ])('%j is %j', (text, expected) => {
+    expect(parseTime(text)).toBe(expected);
+  });
+});
+
 describe('tables', () => {
   const columns: readonly Column[] = [
     { title: 'KEY', align: 'left', cut: true },
@@ -300,7 +318,8 @@ describe('keys in JSON lines', () => {
     expect(keyOf('id', '{"id":"a"}')).toBe('a');
     expect(keyOf('user.id', '{"user":{"id":42}}')).toBe('42');
     expect(keyOf('items.1.sku', '{"items":[0,{"sku":"x"}]}')).toBe('x');
-    expect(keyOf('id', ' \r')).toBeUndefined();
+    expect(keyOf('id', ' \t\v\f\r')).toBeUndefined();
+    expect(keyOf('id', ' '.repeat(1000))).toBeUndefined();
   });
 
   test.each([
@@ -313,6 +332,8 @@ describe('keys in JSON lines', () => {
     ['id', '{"id":""}', '1 to 1,024 bytes'],
     ['id', '{"id":"\\ud800"}', 'UTF-8'],
     ['id', '{"id":', 'not JSON'],
+    ['a.length', '{"a":[1]}', 'no field'],
+    ['id', '\u00a0', 'not JSON'],
   ])('at %s in %s are refused: %s', (path, line, message) => {
     expect(() => keyOf(path, line)).toThrow(message);
   });

@@ -286,6 +286,7 @@ describe('ingest makes no log', () => {
   const cases: [string, string[], number][] = [
     ['without a key', [], 2],
     ['with two keys', ['--key', 'a', '--key-field', 'b'], 2],
+    ['with --key-hex beside --key-field', ['--key-field', 'a', '--key-hex'], 2],
     ['with an empty key', ['--key', ''], 2],
     ['with a wrong path', ['--key-field', 'a..b'], 2],
     ['with a wrong durability', ['--key', 'a', '--durability', 'maybe'], 2],
@@ -333,6 +334,28 @@ describe('ingest that is interrupted', () => {
     ]);
     expect(await runCli(['verify', directory])).toMatchObject({ code: 0 });
     expect((await runCli(['info', directory])).stdout).toMatch(/^Status +clean/m);
+  });
+
+  test('stops behind the batches that are under way, however small they are', async () => {
+    const directory = newLog();
+    const lines = 200_000;
+    const input = inputFile('x\n'.repeat(lines));
+    const cli = startCli(['ingest', directory, '--key', 'k', '--batch', '1', '--json', input]);
+    await untilInJournal(directory, 'SGFR', cli).catch(() => {});
+    cli.process.kill('SIGINT');
+    const { code, stdout } = await cli.exit;
+    expect(code).toBe(130);
+    const stored = (await dataOf(directory, 'k')).length;
+    expect(stored).toBeLessThan(lines / 2);
+    expect(jsonLines(stdout)).toMatchObject([
+      { durableRecords: stored, resumeAt: { source: input, line: stored + 1 } },
+    ]);
+  });
+
+  test('from a directory as standard input is refused', async () => {
+    const command = `"${process.execPath}" "${CLI_PATH}" ingest ${newLog()} --key k < /`;
+    const { code, stderr } = await startChild('sh', ['-c', command]).exit;
+    expect([code, stderr]).toEqual([7, expect.stringMatching(/^seglog: BAD_INPUT: standard input is a directory/)]);
   });
 
   test('twice exits at once', async () => {

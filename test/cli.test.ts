@@ -6,7 +6,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openLog } from '../lib/index.js';
-import { runModule } from './support/child.js';
+import { runModule, startChild } from './support/child.js';
 import { CLI_PATH, jsonLines, onTerminal, runCli } from './support/cli.js';
 import { openTestLog, temporaryDirectory } from './support/directory.js';
 
@@ -333,6 +333,10 @@ describe('a failure', () => {
     ],
     ['a missing argument', ['read', 'x'], 2, /^seglog: USAGE: missing required argument 'key' .*\n$/],
     ['a wrong number', ['read', 'x', 'k', '--from', '0'], 2, /^seglog: USAGE: .*no whole number of at least 1\. .*\n$/],
+    ['a number for a time', ['tail', 'x', 'k', '--since', '10'], 2, /^seglog: USAGE: .*neither a duration.*\n$/],
+    ['a long interval', ['tail', 'x', 'k', '--interval', '30d'], 2, /^seglog: USAGE: .*not from 10ms to 1d\. .*\n$/],
+    ['a short interval', ['tail', 'x', 'k', '--interval', '9ms'], 2, /^seglog: USAGE: .*not from 10ms to 1d\. .*\n$/],
+    ['a path with a newline', ['ls', '/none\nxistent'], 3, /^seglog: NOT_FOUND: no log at \/none\\nxistent \(.*\)\n$/],
     ['a wrong time', ['tail', 'x', 'k', '--since', 'soon'], 2, /^seglog: USAGE: .*neither a duration.*\n$/],
     ['a key that is no hexadecimal', ['read', 'x', 'xyz', '--key-hex'], 2, /^seglog: USAGE: .*hexadecimal.*\n$/],
     ['no log', ['ls', '/nonexistent/log'], 3, /^seglog: NOT_FOUND: no log at \/nonexistent\/log \(.*\)\n$/],
@@ -345,6 +349,34 @@ describe('a failure', () => {
     expect(exit.stdout).toBe('');
     expect(exit.stderr).toMatch(line);
     expect(exit.code).toBe(code);
+  });
+
+  const shell = async (command: string) => startChild('bash', ['-c', command]).exit;
+  const seglog = `"${process.execPath}" "${CLI_PATH}"`;
+
+  test('of the output is a failure, of help too', async () => {
+    const directory = await makeLog();
+    for (const command of ['--help', 'ls --help', `ls ${directory}`]) {
+      const { code, stderr } = await shell(`${seglog} ${command} > /dev/full`);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^seglog: IO_ERROR: ENOSPC: [^\n]*\n$/)]);
+    }
+  });
+
+  test('is told although the output fails as well', async () => {
+    const directory = await makeDamagedLog();
+    for (const sink of ['> /dev/full', '| (exec < /dev/null; sleep 1)']) {
+      const { stderr } = await shell(`${seglog} read ${directory} orders ${sink}`);
+      expect(stderr).toMatch(/^seglog: CORRUPT: [^\n]*\n$/);
+    }
+  });
+
+  test('of an argument that is not UTF-8 is told; U+FFFD itself is an argument like any other', async () => {
+    const directory = await makeLog();
+    expect(await shell(`${seglog} read ${directory} $'k\\xff'`)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^seglog: USAGE: an argument is not UTF-8 \(--key-hex .*\)\n$/),
+    });
+    expect((await runCli(['read', directory, '\ufffd'])).stderr).toMatch(/^seglog: NOT_FOUND: no stream \ufffd /);
   });
 
   test('with --json is one object on standard error', async () => {
@@ -397,6 +429,7 @@ describe('help', () => {
     const help = await runCli(['--help']);
     expect([help.code, help.stderr]).toEqual([0, '']);
     expect(help.stdout).toContain('Exit codes:');
+    expect(help.stdout).toContain('143');
     for (const command of ['ingest', 'ls', 'info', 'read', 'tail', 'verify', 'hexdump']) {
       expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
       const one = await runCli([command, '--help']);

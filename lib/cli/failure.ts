@@ -30,8 +30,8 @@ export class CliError extends Error {
   }
 }
 
-/** What ended a command, or undefined where it only asked for help or the version. `name` is the command's. */
-export function failureOf(error: unknown, name: string | undefined): Failure | undefined {
+/** What ended a command. `name` is the command's. */
+export function failureOf(error: unknown, name: string | undefined): Failure {
   if (error instanceof CommanderError) return usageFailure(error, name);
   const { code, message, hint } = describe(error, name);
   return { code, message, hint, exitCode: exitCodeOf(code) };
@@ -61,6 +61,9 @@ const OWN_HINTS: Readonly<Record<Exclude<CliErrorCode, 'USAGE'>, string>> = {
   INTERNAL: 'SEGLOG_DEBUG=1 shows the stack',
 };
 
+/** A system call without a path was on a stream that was there before us. */
+const STREAM_HINT = 'standard output or input failed, not the log';
+
 /** Ways of the command line, beside the hints of the library. */
 const OWN_WAYS: Readonly<Partial<Record<ErrorCode, string>>> = {
   CORRUPT: "'seglog verify' lists all damage; --skip-damage reads around it",
@@ -74,7 +77,10 @@ function describe(error: unknown, name: string | undefined): Omit<Failure, 'exit
     return { code: error.code, message: messageOf(error), hint: hintFor(error.code, name) };
   }
   if (isMisuse(error)) return { code: 'INVALID_ARGUMENT', message: error.message, hint: error.hint };
-  if (isSystemError(error)) return { code: 'IO_ERROR', message: error.message, hint: hintOf('IO_ERROR') };
+  if (isSystemError(error)) {
+    const hint = error.path === undefined ? STREAM_HINT : hintOf('IO_ERROR');
+    return { code: 'IO_ERROR', message: error.message, hint };
+  }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return { code: 'INTERNAL', message, hint: OWN_HINTS.INTERNAL };
 }
@@ -98,8 +104,7 @@ function messageOf({ message, path }: SeglogError): string {
   return line.includes(shown) ? line : `${line}: ${shown}`;
 }
 
-function usageFailure(error: CommanderError, name: string | undefined): Failure | undefined {
-  if (error.exitCode === 0) return undefined;
+function usageFailure(error: CommanderError, name: string | undefined): Failure {
   // Without a command the help was printed, which says it all.
   const message =
     error.code === 'commander.help'

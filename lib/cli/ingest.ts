@@ -76,7 +76,10 @@ async function ingest(
 }
 
 function keyChooser(options: IngestOptions): KeyOfLine {
-  if (options.keyField !== undefined) return keyAtPath(options.keyField);
+  if (options.keyField !== undefined) {
+    if (options.keyHex) throw new CliError('USAGE', '--key-hex is of --key, and cannot stand beside --key-field');
+    return keyAtPath(options.keyField);
+  }
   if (options.key === undefined) throw new CliError('USAGE', 'one of --key and --key-field is needed');
   const key = parseKey(options.key, options.keyHex);
   return () => key;
