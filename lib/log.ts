@@ -171,6 +171,11 @@ export class Log implements AsyncDisposable {
     await this.stream(key).seal(options);
   }
 
+  /** As `stream.truncateBefore`, for the stream `key`. */
+  async truncateBefore(key: string | Uint8Array, seq: number, options?: WaitOptions): Promise<void> {
+    await this.stream(key).truncateBefore(seq, options);
+  }
+
   /**
    * Checks everything that is stored, while the log is in use: both files of the catalogue, and of each segment that
    * the log has at the call the header, every checksum, and that sequences follow without a gap; of sealed segments
