@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addBench } from './bench.js';
 import { EXIT } from './exit-codes.js';
 import { type Failure, failureLine, failureOf } from './failure.js';
 import { addHexdump } from './hexdump.js';
@@ -49,6 +50,7 @@ function makeProgram(session: Session): Command {
   addTail(program, session);
   addVerify(program, session);
   addHexdump(program, session);
+  addBench(program, session);
   return program;
 }
 
