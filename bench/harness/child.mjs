@@ -87,5 +87,6 @@ try {
   if (!(error instanceof NotSupported)) throw error;
   result = { notSupported: error.message };
 }
-result.about = { ...peer.about, version: versionOf(peer.about.package) };
+const { settings, ...about } = peer.about;
+result.about = { ...about, setting: settings?.[spec.variant] ?? about.setting, version: versionOf(peer.about.package) };
 process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));

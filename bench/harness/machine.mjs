@@ -18,7 +18,7 @@ export function describeMachine(directory) {
     kernel: `${type()} ${release()} ${arch()}`,
     fileSystem: fileSystem || 'unknown',
     mountOptions: mountOptions ?? '',
-    device: said('lsblk', '-dnro', 'MODEL,SIZE,ROTA', source) || source?.replace('/dev/', '') || 'unknown',
+    device: said('lsblk', '-dnro', 'NAME,SIZE,MODEL', source) || 'unknown',
     node: process.version,
     seglog: versionAt('../../package.json'),
     commit: said('git', '-C', new URL('.', import.meta.url).pathname, 'rev-parse', '--short', 'HEAD'),

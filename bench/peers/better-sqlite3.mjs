@@ -9,6 +9,7 @@ import { NotSupported } from '../harness/not-supported.mjs';
 export const about = {
   package: 'better-sqlite3',
   setting: 'WAL, synchronous = FULL, locking_mode = EXCLUSIVE, prepared insert',
+  settings: { grouped: 'the same, what is appended in one tick in one transaction' },
   durable: true,
   blocksLoop: true,
 };

@@ -6,6 +6,7 @@ import { NotSupported } from '../harness/not-supported.mjs';
 
 export const about = {
   setting: "durability: 'sync', the default",
+  settings: { sync: 'appendSync', nopoll: 'commit: { pollUsMax: 0 }' },
   durable: true,
   threads: true,
 };

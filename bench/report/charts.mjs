@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// The charts of docs/benchmarks.md as SVG, drawn by Vega without a browser. Each is a specification of vega-lite over
+// the groups of harness/summary.mjs; undefined where there is nothing to show.
+import * as vega from 'vega';
+import { compile } from 'vega-lite';
+import { formatPayload, formatRate } from '../harness/format.mjs';
+
+// Ours, the limit, and everybody else; lines need a colour each (Okabe and Ito's, which colour-blind readers tell apart).
+const ROLE_COLOURS = { domain: ['seglog', 'limit', 'peer'], range: ['#d55e00', '#9a9a9a', '#0072b2'] };
+const LINE_COLOURS = {
+  domain: [
+    'seglog',
+    'limit',
+    'js-log',
+    'fs-group',
+    'sonic-boom',
+    'better-sqlite3-grouped',
+    'classic-level',
+    'lmdb',
+    'rocksdb',
+  ],
+  range: ['#d55e00', '#9a9a9a', '#000000', '#0072b2', '#56b4e9', '#009e73', '#cc79a7', '#e69f00', '#7a5195'],
+};
+const CONFIG = {
+  background: 'white',
+  font: 'sans-serif',
+  view: { stroke: null },
+  axis: { labelLimit: 200 },
+  legend: { orient: 'top' },
+};
+const INDEPENDENT = { scale: { x: 'independent', y: 'independent', color: 'shared' } };
+const PANEL = { width: 260, columns: 3 };
+const THROUGHPUT = ['W1', 'W2', 'W3', 'W3x4', 'W4', 'W7'];
+const LATENCY = ['W1', 'W2'];
+const LATENCY_BYTES = 128;
+const PERCENTILES = { p50Us: 'p50', p99Us: 'p99', p999Us: 'p99.9' };
+
+/** Rates by workload and payload, one panel each, the fastest on top. */
+export function throughputChart(groups) {
+  const panels = groups.filter(({ workload }) => THROUGHPUT.includes(workload.name)).map(throughputPanel);
+  return panels.length === 0 ? undefined : render({ concat: panels, columns: PANEL.columns, resolve: INDEPENDENT });
+}
+
+function throughputPanel(group) {
+  const values = withResult(group).map((row) => ({
+    contender: row.contender,
+    role: roleOf(row),
+    rate: row.rate,
+    label: formatRate(row.rate),
+  }));
+  const x = {
+    field: 'rate',
+    type: 'quantitative',
+    title: 'records/s',
+    axis: { format: '~s', tickCount: 4, grid: false },
+  };
+  return {
+    title: panelOf(group),
+    width: PANEL.width,
+    height: { step: 16 },
+    data: { values },
+    encoding: { x, y: contenderAxis(values) },
+    layer: [
+      { mark: { type: 'bar', height: 11 }, encoding: { color: roleColour() } },
+      { mark: { type: 'text', align: 'left', dx: 4, fontSize: 10 }, encoding: { text: { field: 'label' } } },
+    ],
+  };
+}
+
+/** How long appends of 128 B waited, on a logarithmic scale. */
+export function latencyChart(groups) {
+  const isShown = ({ workload, payloadBytes }) => LATENCY.includes(workload.name) && payloadBytes === LATENCY_BYTES;
+  const panels = groups.filter(isShown).map(latencyPanel);
+  return panels.length === 0 ? undefined : render({ concat: panels, columns: 2, resolve: INDEPENDENT });
+}
+
+function latencyPanel(group) {
+  const rows = withResult(group).toSorted((a, b) => a.p50Us - b.p50Us);
+  const values = rows.flatMap((row) =>
+    Object.entries(PERCENTILES).map(([field, percentile]) => ({
+      contender: row.contender,
+      percentile,
+      us: row[field],
+    })),
+  );
+  const x = {
+    field: 'us',
+    type: 'quantitative',
+    scale: { type: 'log', nice: false, padding: 10 },
+    title: 'µs until acknowledged',
+  };
+  return {
+    title: panelOf(group),
+    width: 320,
+    height: { step: 20 },
+    data: { values },
+    encoding: { y: contenderAxis(values) },
+    layer: [
+      {
+        mark: { type: 'rule', color: '#bbbbbb' },
+        encoding: { x: { ...x, aggregate: 'min' }, x2: { field: 'us', aggregate: 'max' } },
+      },
+      { mark: { type: 'point', filled: true, size: 60, opacity: 1 }, encoding: { x, color: percentileColour() } },
+    ],
+  };
+}
+
+/** How rates grow with the appends in flight, and with the keys. */
+export function scalingChart(groups) {
+  const panel = (letter, field, title) => {
+    const values = groups
+      .filter(({ workload }) => new RegExp(`^${letter}\\d+$`).test(workload.name))
+      .flatMap((group) => {
+        const known = withResult(group).filter(({ contender }) => LINE_COLOURS.domain.includes(contender));
+        return known.map(({ contender, rate }) => ({ contender, rate, at: group.workload[field] ?? 1 }));
+      });
+    return {
+      width: 340,
+      height: 300,
+      data: { values },
+      mark: { type: 'line', point: true },
+      encoding: {
+        x: {
+          field: 'at',
+          type: 'quantitative',
+          scale: { type: 'log' },
+          title,
+          axis: { values: values.map(({ at }) => at), format: ',' },
+        },
+        y: {
+          field: 'rate',
+          type: 'quantitative',
+          scale: { type: 'log' },
+          title: 'records/s',
+          axis: { format: '~s', tickCount: 6 },
+        },
+        color: { field: 'contender', type: 'nominal', title: null, sort: LINE_COLOURS.domain, scale: LINE_COLOURS },
+      },
+    };
+  };
+  const panels = [
+    panel('F', 'callers', 'appends in flight, one key'),
+    panel('K', 'keys', 'keys, 256 appends in flight'),
+  ];
+  const drawn = panels.filter(({ data }) => data.values.length > 0);
+  return drawn.length === 0 ? undefined : render({ hconcat: drawn });
+}
+
+async function render(spec) {
+  const schema = 'https://vega.github.io/schema/vega-lite/v6.json';
+  const compiled = compile({ $schema: schema, config: CONFIG, padding: 12, ...spec }).spec;
+  return new vega.View(vega.parse(compiled), { renderer: 'none' }).toSVG();
+}
+
+function withResult({ rows }) {
+  return rows.filter(({ rate }) => rate !== undefined);
+}
+
+function panelOf({ workload, payloadBytes }) {
+  return `${workload.name}: ${workload.title}, ${formatPayload(payloadBytes)}`;
+}
+
+function roleOf({ ours, isLimit }) {
+  if (ours) return 'seglog';
+  return isLimit ? 'limit' : 'peer';
+}
+
+function roleColour() {
+  return { field: 'role', type: 'nominal', title: null, scale: ROLE_COLOURS };
+}
+
+// In the order of the values.
+function contenderAxis(values) {
+  const sort = [...new Set(values.map(({ contender }) => contender))];
+  return { field: 'contender', type: 'nominal', title: null, sort };
+}
+
+function percentileColour() {
+  const names = Object.values(PERCENTILES);
+  return {
+    field: 'percentile',
+    type: 'nominal',
+    title: null,
+    scale: { domain: names, range: ['#0072b2', '#e69f00', '#d55e00'] },
+  };
+}
