@@ -6,7 +6,7 @@ const FIGURES = ['p50Us', 'p99Us', 'p999Us', 'maxUs', 'rssGrowthBytes', 'loopDel
 /**
  * Groups, one per workload and payload: `{ workload, payloadBytes, rows, peer, freePeer, limit }`. Rows have medians;
  * the fastest first, those without a result last. `peer` is the fastest durable peer's row, `freePeer` that of those
- * that do not block the event loop.
+ * that do not block the event loop. Processor time is compared with `peer`'s too, at a given pace with fs-group's.
  */
 export function summarize(runs) {
   return groupsOf(runs, ({ workload, payloadBytes }) => `${workload.name} ${payloadBytes}`).map((group) => {
@@ -16,12 +16,17 @@ export function summarize(runs) {
     const peer = peers[0];
     const freePeer = peers.find(({ about }) => !about?.blocksLoop);
     const limit = rows.find(({ contender }) => contender === 'limit');
-    for (const row of rows) {
-      row.toPeer = ratio(row, peer);
-      row.toFreePeer = ratio(row, freePeer);
-      row.toLimit = ratio(row, limit);
-    }
     const { workload, payloadBytes } = group[0];
+    const isPaced = workload.kind === 'paced';
+    const cpuPeer = isPaced ? rows.find(({ contender }) => contender === 'fs-group') : peer;
+    for (const row of rows) {
+      row.cpuToPeer = ratio(row.cpuUsPerRecord, cpuPeer?.cpuUsPerRecord);
+      // All go at the same pace: how fast they are does not show.
+      if (isPaced) continue;
+      row.toPeer = ratio(row.rate, peer?.rate);
+      row.toFreePeer = ratio(row.rate, freePeer?.rate);
+      row.toLimit = ratio(row.rate, limit?.rate);
+    }
     return { workload, payloadBytes, rows, peer, freePeer, limit };
   });
 }
@@ -49,8 +54,8 @@ function rowOf(runs) {
   };
 }
 
-function ratio(row, other) {
-  return row.rate === undefined || other?.rate === undefined ? undefined : row.rate / other.rate;
+function ratio(value, other) {
+  return value === undefined || other === undefined ? undefined : value / other;
 }
 
 /** Of the numbers among the values; undefined where there are none. */

@@ -16,6 +16,7 @@ export const COLUMNS = [
   ['p99', (row) => orDash(row.p99Us, formatUs)],
   ['p99.9', (row) => orDash(row.p999Us, formatUs)],
   ['CPU/record', (row) => orDash(row.cpuUsPerRecord, (us) => `${digits(us)} µs`)],
+  ['CPU to peer', (row) => orDash(row.cpuToPeer, times)],
   ['memory', (row) => orDash(row.rssGrowthBytes, (bytes) => `+${digits(bytes / MIB)} MiB`)],
   ['loop p99', (row) => orDash(row.loopDelayP99Ms, (ms) => `${digits(ms)} ms`)],
   ['written', (row) => orDash(row.writtenPerPayloadByte, times)],
@@ -25,7 +26,8 @@ export const COLUMNS = [
 export const LEGEND = [
   'records/s: the median of the runs, and their range. to peer: to the fastest durable peer; to free peer: to the fastest',
   'of those that do not block the event loop, which * marks. p50 to p99.9: from call to acknowledgement, of a batch in W3.',
-  'CPU/record: of all threads. memory: peak growth of the resident set. loop p99: monitorEventLoopDelay at 1 ms resolution.',
+  'CPU/record: of all threads; CPU to peer: to the same peer, at a given pace (P100 to P10000) to fs-group.',
+  'memory: peak growth of the resident set. loop p99: monitorEventLoopDelay at 1 ms resolution.',
   'written: bytes written to the disk per byte of payload, from opening to closing, whatever is prepared included.',
 ];
 

@@ -134,7 +134,7 @@ export function scalingChart(groups) {
           title: 'records/s',
           axis: { format: '~s', tickCount: 6 },
         },
-        color: { field: 'contender', type: 'nominal', title: null, sort: LINE_COLOURS.domain, scale: LINE_COLOURS },
+        color: contenderColour(),
       },
     };
   };
@@ -144,6 +144,30 @@ export function scalingChart(groups) {
   ];
   const drawn = panels.filter(({ data }) => data.values.length > 0);
   return drawn.length === 0 ? undefined : render({ hconcat: drawn });
+}
+
+/** The longest wait in each tenth of a second, of runs with `--timeline`; the first repetition. */
+export function timelineChart(_, runs) {
+  const shown = runs.filter(({ intervals, repetition }) => intervals !== undefined && repetition === 0);
+  const titles = [...new Set(shown.map(panelOf))];
+  const panels = titles.map((title) => ({
+    title,
+    width: 700,
+    height: 160,
+    data: { values: shown.filter((run) => panelOf(run) === title).flatMap(timelineOf) },
+    mark: { type: 'line', strokeWidth: 1 },
+    encoding: {
+      x: { field: 'seconds', type: 'quantitative', title: 'seconds', axis: { grid: false } },
+      y: { field: 'ms', type: 'quantitative', scale: { type: 'log' }, title: 'longest wait, ms' },
+      color: contenderColour(),
+    },
+  }));
+  return panels.length === 0 ? undefined : render({ vconcat: panels });
+}
+
+function timelineOf({ contender, intervals }) {
+  const waits = intervals.filter(([, , longestMs]) => longestMs > 0);
+  return waits.map(([endMs, , longestMs]) => ({ contender, seconds: endMs / 1000, ms: longestMs }));
 }
 
 async function render(spec) {
@@ -183,4 +207,8 @@ function percentileColour() {
     title: null,
     scale: { domain: names, range: ['#0072b2', '#e69f00', '#d55e00'] },
   };
+}
+
+function contenderColour() {
+  return { field: 'contender', type: 'nominal', title: null, sort: LINE_COLOURS.domain, scale: LINE_COLOURS };
 }

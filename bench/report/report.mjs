@@ -3,13 +3,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LEGEND, markdownTable, missingFrom, titleOf } from '../harness/tables.mjs';
-import { latencyChart, scalingChart, throughputChart } from './charts.mjs';
+import { latencyChart, scalingChart, throughputChart, timelineChart } from './charts.mjs';
 
 const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url));
 const CHARTS = [
   ['benchmarks-throughput', 'Throughput by workload', throughputChart],
   ['benchmarks-latency', 'Latency percentiles', latencyChart],
   ['benchmarks-scaling', 'Scaling with appends in flight and with keys', scalingChart],
+  ['benchmarks-timeline', 'Longest wait over time', timelineChart],
 ];
 
 /** Writes the page and the charts for which there are figures. */
@@ -17,7 +18,7 @@ export async function writeReport(results, groups, directory = DOCS) {
   mkdirSync(directory, { recursive: true });
   const pictures = [];
   for (const [name, title, draw] of CHARTS) {
-    const svg = await draw(groups);
+    const svg = await draw(groups, results.runs);
     if (svg === undefined) continue;
     writeFileSync(`${directory}/${name}.svg`, `${svg}\n`);
     pictures.push(`![${title}](${name}.svg)`);
