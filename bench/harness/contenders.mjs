@@ -15,6 +15,7 @@ export const CONTENDERS = [
   { name: 'better-sqlite3-grouped', file: 'better-sqlite3', variant: 'grouped', only: /^(?!W1$|W3)/ },
   { name: 'classic-level', file: 'classic-level' },
   { name: 'lmdb', file: 'lmdb' },
+  { name: 'lmdb-overlapping', file: 'lmdb', variant: 'overlapping', only: /^W[123]$/ },
   { name: 'rocksdb', file: 'rocksdb' },
   { name: 'limit', program: true, variant: 'first' },
   { name: 'limit-recycled', program: true, variant: 'recycled' },

@@ -40,10 +40,14 @@ async function runStep({ workload, payloadBytes, contender, program }, options, 
 function runChild(command, args, seconds) {
   const limits = { maxBuffer: OUTPUT_BYTES_MAX, timeout: seconds * 10_000 + SPARE_MS, killSignal: 'SIGKILL' };
   return new Promise((resolve) => {
-    execFile(command, args, limits, (error, stdout, stderr) => {
+    const child = execFile(command, args, limits, (error, stdout, stderr) => {
+      process.off('exit', end);
       if (error !== null) return resolve({ failed: stderr.trim() || error.message });
       resolve(JSON.parse(stdout.trim().split('\n').at(-1)));
     });
+    // It goes before the directory that it writes into.
+    const end = () => child.kill('SIGKILL');
+    process.prependListener('exit', end);
   });
 }
 
