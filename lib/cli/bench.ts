@@ -27,7 +27,7 @@ import { countOf, formatBytes, formatCount } from './units.js';
 
 const REPEAT_DEFAULT = 3;
 const REPEAT_MAX = 100;
-const SECONDS_DEFAULT = 0.5;
+const SECONDS_DEFAULT = 0.4;
 const SECONDS_MAX = 60;
 
 interface BenchOptions {
