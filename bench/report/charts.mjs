@@ -107,48 +107,47 @@ function latencyPanel(group) {
 
 /** How rates grow with the appends in flight, and with the keys. */
 export function scalingChart(groups) {
-  const panel = (letter, field, title) => {
-    const values = groups
-      .filter(({ workload }) => new RegExp(`^${letter}\\d+$`).test(workload.name))
-      .flatMap((group) => {
-        const known = withResult(group).filter(({ contender }) => LINE_COLOURS.domain.includes(contender));
-        return known.map(({ contender, rate }) => ({ contender, rate, at: group.workload[field] ?? 1 }));
-      });
-    return {
-      width: 340,
-      height: 300,
-      data: { values },
-      mark: { type: 'line', point: true },
-      encoding: {
-        x: {
-          field: 'at',
-          type: 'quantitative',
-          scale: { type: 'log' },
-          title,
-          axis: { values: values.map(({ at }) => at), format: ',' },
-        },
-        y: {
-          field: 'rate',
-          type: 'quantitative',
-          scale: { type: 'log' },
-          title: 'records/s',
-          axis: { format: '~s', tickCount: 6 },
-        },
-        color: contenderColour(),
-      },
-    };
-  };
+  const inFlight = scalingValues(groups, /^F\d+$/, 'callers');
+  const overKeys = scalingValues(groups, /^K\d+$/, 'keys');
+  const colour = contenderColour([...inFlight, ...overKeys]);
   const panels = [
-    panel('F', 'callers', 'appends in flight, one key'),
-    panel('K', 'keys', 'keys, 256 appends in flight'),
-  ];
-  const drawn = panels.filter(({ data }) => data.values.length > 0);
-  return drawn.length === 0 ? undefined : render({ hconcat: drawn });
+    scalingPanel(inFlight, 'appends in flight, one key', colour),
+    scalingPanel(overKeys, 'keys, 256 appends in flight', colour),
+  ].filter(({ data }) => data.values.length > 0);
+  return panels.length === 0 ? undefined : render({ hconcat: panels });
+}
+
+function scalingValues(groups, names, field) {
+  const shown = groups.filter(({ workload }) => names.test(workload.name));
+  return shown.flatMap((group) => {
+    const known = withResult(group).filter(({ contender }) => LINE_COLOURS.domain.includes(contender));
+    return known.map(({ contender, rate }) => ({ contender, rate, at: group.workload[field] ?? 1 }));
+  });
+}
+
+function scalingPanel(values, title, color) {
+  const ticks = [...new Set(values.map(({ at }) => at))];
+  const scale = { type: 'log' };
+  return {
+    width: 340,
+    height: 300,
+    data: { values },
+    mark: { type: 'line', point: true },
+    encoding: {
+      x: { field: 'at', type: 'quantitative', scale, title, axis: { values: ticks, format: ',', labelOverlap: false } },
+      y: { field: 'rate', type: 'quantitative', scale, title: 'records/s', axis: { format: '~s', tickCount: 6 } },
+      color,
+    },
+  };
 }
 
 /** The longest wait in each tenth of a second, of runs with `--timeline`; the first repetition. */
 export function timelineChart(_, runs) {
-  const shown = runs.filter(({ intervals, repetition }) => intervals !== undefined && repetition === 0);
+  const shown = runs.filter(
+    ({ intervals, repetition, contender }) =>
+      intervals !== undefined && repetition === 0 && LINE_COLOURS.domain.includes(contender),
+  );
+  const color = contenderColour(shown);
   const titles = [...new Set(shown.map(panelOf))];
   const panels = titles.map((title) => ({
     title,
@@ -159,7 +158,7 @@ export function timelineChart(_, runs) {
     encoding: {
       x: { field: 'seconds', type: 'quantitative', title: 'seconds', axis: { grid: false } },
       y: { field: 'ms', type: 'quantitative', scale: { type: 'log' }, title: 'longest wait, ms' },
-      color: contenderColour(),
+      color,
     },
   }));
   return panels.length === 0 ? undefined : render({ vconcat: panels });
@@ -209,6 +208,10 @@ function percentileColour() {
   };
 }
 
-function contenderColour() {
-  return { field: 'contender', type: 'nominal', title: null, sort: LINE_COLOURS.domain, scale: LINE_COLOURS };
+// The colours of those that are there.
+function contenderColour(values) {
+  const isThere = (name) => values.some(({ contender }) => contender === name);
+  const domain = LINE_COLOURS.domain.filter(isThere);
+  const range = LINE_COLOURS.range.filter((_, index) => isThere(LINE_COLOURS.domain[index]));
+  return { field: 'contender', type: 'nominal', title: null, scale: { domain, range } };
 }
