@@ -6,7 +6,6 @@
 //     [--seconds 2] [--dir WHERE] [--seed N] [--json FILE] [--timeline] [--unchecked] [--report [--from FILE]]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readArguments } from './harness/arguments.mjs';
-import { contendersFor } from './harness/contenders.mjs';
 import { checkContenders } from './harness/durability.mjs';
 import { describeMachine } from './harness/machine.mjs';
 import { makePlan } from './harness/plan.mjs';
@@ -26,12 +25,12 @@ async function measure() {
   }
   return withScratch(options.dir, async (scratch) => {
     const machine = describeMachine(scratch.directory);
-    const asked = contendersFor(options.contender);
-    const checks = options.unchecked ? {} : await checkContenders(asked, scratch);
-    const contenders = asked.filter(({ name }) => checks[name]?.isDurable !== false);
+    const checks = options.unchecked ? {} : await checkContenders(options.contenders, scratch);
+    const contenders = options.contenders.filter(({ name }) => checks[name]?.isDurable !== false);
     const plan = makePlan(options, contenders);
     const runs = await runPlan(plan, options, scratch);
-    return { machine, command: options.command, options, checks, runs };
+    const { command, repeat, seconds, seed } = options;
+    return { machine, command, options: { repeat, seconds, seed }, checks, runs };
   });
 }
 

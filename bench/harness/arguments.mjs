@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { contendersFor } from './contenders.mjs';
 import { PAYLOADS, workloadsNamed } from './workloads.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -29,7 +30,7 @@ export function readArguments(args) {
     return {
       workloads: workloadsNamed(values.workload ?? (values.report ? 'all' : 'default')),
       payloads: values.payload?.split(',').map((text) => positive('payload', text, PAYLOADS)),
-      contender: values.contender,
+      contenders: contendersFor(values.contender),
       repeat: positive('repeat', values.repeat),
       seconds: positive('seconds', values.seconds),
       bytesMax: positive('bytes-max', values['bytes-max']),

@@ -213,5 +213,6 @@ function contenderColour(values) {
   const isThere = (name) => values.some(({ contender }) => contender === name);
   const domain = LINE_COLOURS.domain.filter(isThere);
   const range = LINE_COLOURS.range.filter((_, index) => isThere(LINE_COLOURS.domain[index]));
-  return { field: 'contender', type: 'nominal', title: null, scale: { domain, range } };
+  const legend = { title: null, labelLimit: 300 };
+  return { field: 'contender', type: 'nominal', legend, scale: { domain, range } };
 }
