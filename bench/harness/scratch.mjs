@@ -6,11 +6,12 @@ import { setTimeout } from 'node:timers/promises';
 
 // For the disk to be done with what a removed directory leaves behind.
 const SETTLE_MS = 200;
+const REMOVE_ATTEMPTS_MAX = 100;
 
 /** Calls `use` with a scratch directory below `parent`; resolves with its result. */
 export async function withScratch(parent, use) {
   const directory = mkdtempSync(join(parent, 'seglog-bench-'));
-  const remove = () => rmSync(directory, { recursive: true, force: true });
+  const remove = () => removeAll(directory);
   process.on('exit', remove);
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
   let count = 0;
@@ -33,5 +34,17 @@ export async function withScratch(parent, use) {
   } finally {
     remove();
     process.off('exit', remove);
+  }
+}
+
+// A child that is being ended may still make files.
+function removeAll(directory) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      rmSync(directory, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if (attempt === REMOVE_ATTEMPTS_MAX) throw error;
+    }
   }
 }

@@ -29,6 +29,7 @@ const REPEAT_DEFAULT = 3;
 const REPEAT_MAX = 100;
 const SECONDS_DEFAULT = 0.4;
 const SECONDS_MAX = 60;
+const REMOVE_ATTEMPTS_MAX = 100;
 
 interface BenchOptions {
   readonly seconds: number;
@@ -72,7 +73,7 @@ async function bench(session: Session, parent: string, options: BenchOptions): P
     throw new CliError('NOT_FOUND', `no directory at ${parent}`, 'give one on the disk to measure');
   }
   const directory = await mkdtemp(join(parent, 'seglog-bench-'));
-  const remove = () => rmSync(directory, { recursive: true, force: true });
+  const remove = () => removeAll(directory);
   // A second ^C ends the process at once.
   process.on('exit', remove);
   const interruption = new Interruption();
@@ -83,9 +84,21 @@ async function bench(session: Session, parent: string, options: BenchOptions): P
     if (options.json) await session.out.line(jsonLine(jsonReport(parent, options, rows)));
     else for (const line of tableOf(session, rows)) await session.out.line(line);
   } finally {
-    interruption.end();
     remove();
     process.off('exit', remove);
+    interruption.end();
+  }
+}
+
+// Where the process ends in the middle of a run, its threads still make files while these are removed.
+function removeAll(directory: string): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      rmSync(directory, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if (attempt === REMOVE_ATTEMPTS_MAX) throw error;
+    }
   }
 }
 
