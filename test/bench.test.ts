@@ -23,11 +23,12 @@ describe('the check with strace', () => {
       '--dir',
       directory,
       '--contender',
-      'seglog,fs-group,fs-append',
+      'seglog,js-log,fs-group,fs-append',
     );
     expect(stderr).toMatch(
       /^strace seglog: 1034 records acknowledged after a sync of the write that carries them; \d+/m,
     );
+    expect(stderr).toMatch(/^strace js-log: 1034 records/m);
     expect(stderr).toMatch(/^strace fs-group: 1034 records/m);
     expect(stderr).toMatch(/^strace fs-append: 1034 records [^;]*; 1034 syncs/m);
     expect(stderr).toMatch(/^strace control: REFUSED: record <alone-0> was acknowledged without a sync of its write$/m);
