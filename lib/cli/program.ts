@@ -4,6 +4,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addBench } from './bench.js';
 import { EXIT } from './exit-codes.js';
 import { CliError, type Failure, failureLine, failureOf } from './failure.js';
 import { addHexdump } from './hexdump.js';
@@ -81,6 +82,7 @@ function makeProgram(session: Session): Command {
   addTail(program, session);
   addVerify(program, session);
   addHexdump(program, session);
+  addBench(program, session);
   return program;
 }
 
