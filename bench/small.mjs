@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { openLog } from 'seglog';
+import { openLog } from '../dist/index.js';
 
 const { values: given } = parseArgs({
   options: {

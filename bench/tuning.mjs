@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openLog } from 'seglog';
+import { openLog } from '../dist/index.js';
 
 const { values: given, positionals } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, dir: { type: 'string', default: tmpdir() } },

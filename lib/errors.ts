@@ -4,7 +4,7 @@
 // docs/errors.md has a section for each.
 
 import { type LockHolder, parseLockHolder } from './lock-holder.js';
-import type { RecoveryReport } from './report.js';
+import type { Damage, RecoveryReport } from './report.js';
 
 /** Every code that an error of this package can have. Codes are part of the API; messages and hints are not. */
 export const ERROR_CODES = [
@@ -50,6 +50,11 @@ const HINTS: Readonly<Record<ErrorCode, string>> = {
   UNSUPPORTED: 'Use Linux on x86-64 or arm64; where no binary fits it, build one with npm rebuild seglog.',
 };
 
+/** What to do about a code, in one sentence: {@link SeglogError.hint}. */
+export function hintOf(code: ErrorCode): string {
+  return HINTS[code];
+}
+
 /** A failure as it crosses from the addon. `errno` 0 and empty strings: no system call was involved. */
 export interface Failure {
   readonly code: ErrorCode;
@@ -59,6 +64,13 @@ export interface Failure {
   readonly path: string;
   /** With LOCKED: the text of the LOCK file. */
   readonly detail: string;
+}
+
+/** What an error has beside its code and message. */
+interface ErrorDetails extends Partial<Failure> {
+  readonly report?: RecoveryReport;
+  readonly damage?: Damage;
+  readonly cause?: unknown;
 }
 
 /**
@@ -83,12 +95,10 @@ export class SeglogError extends Error {
   readonly docs: string;
   /** With code CORRUPT from {@link openLog}: what was found, and where. */
   declare readonly report: RecoveryReport | undefined;
+  /** With code CORRUPT from a read: what the read met, and where. */
+  declare readonly damage: Damage | undefined;
 
-  constructor(
-    code: ErrorCode,
-    message: string,
-    details?: Partial<Failure> & { readonly report?: RecoveryReport; readonly cause?: unknown },
-  ) {
+  constructor(code: ErrorCode, message: string, details?: ErrorDetails) {
     super(message, details?.cause === undefined ? {} : { cause: details.cause });
     this.code = code;
     if (details?.errno) this.errno = details.errno;
@@ -99,6 +109,7 @@ export class SeglogError extends Error {
     this.hint = HINTS[code];
     this.docs = docsOf(code);
     if (details?.report !== undefined) this.report = details.report;
+    if (details?.damage !== undefined) this.damage = details.damage;
   }
 
   /** `'SeglogError'`. */
@@ -130,6 +141,15 @@ export function toError(failure: Failure, report?: RecoveryReport): Error {
   return new SeglogError(failure.code, failure.message, report === undefined ? failure : { ...failure, report });
 }
 
+/** As {@link toError}, of a read: where there is damage, the message says where it is and what it concerns. */
+export function toReadError(failure: Failure, damage: Damage | undefined): Error {
+  if (damage === undefined || damage.file === '') return toError(failure);
+  const { file, offset, firstSeq, lastSeq = firstSeq } = damage;
+  const sequences =
+    firstSeq === undefined ? '' : `, sequence${firstSeq === lastSeq ? '' : 's'} ${rangeOf(firstSeq, lastSeq)}`;
+  return new SeglogError(failure.code, `${failure.message}: ${file} at ${offset}${sequences}`, { ...failure, damage });
+}
+
 /** The log does not take a call, or an answer will never come, because it is closed. */
 export const CLOSED: Failure = {
   code: 'CLOSED',
@@ -143,6 +163,10 @@ export const CLOSED: Failure = {
 /** As {@link toError}, of {@link CLOSED}. */
 export function closedError(): Error {
   return toError(CLOSED);
+}
+
+function rangeOf(first: number, last: number | undefined): string {
+  return last === undefined || last === first ? String(first) : `${first} to ${last}`;
 }
 
 function docsOf(code: ErrorCode): string {

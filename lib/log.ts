@@ -31,7 +31,7 @@ import { type VerifyOptions, type VerifyReport, verify } from './verify.js';
  * with FAILED, reads go on, and reopening recovers. Every error is explained in `docs/errors.md`.
  */
 export class Log implements AsyncDisposable {
-  /** What opening found and did. */
+  /** What opening found and did. Frozen. */
   readonly recovery: RecoveryReport;
   readonly #engine: Engine;
   #closed: Promise<void> | undefined;
@@ -42,14 +42,14 @@ export class Log implements AsyncDisposable {
     this.recovery = recovery;
   }
 
-  /** All options, with what was not given filled in. */
+  /** All options, with what was not given filled in. Frozen. */
   get options(): ResolvedOptions {
     return this.#engine.options;
   }
 
-  /** Damage that reads of this log have passed over (`onCorruption: 'skip'`): the first 1,000. */
+  /** Damage that reads of this log have passed over (`onCorruption: 'skip'`): the first 1,000. Each time a copy. */
   get damage(): readonly Damage[] {
-    return this.#engine.damage;
+    return [...this.#engine.damage];
   }
 
   /** Every surviving record with an LSN up to this one is durable. 0 while there is none. */
@@ -167,6 +167,11 @@ export class Log implements AsyncDisposable {
     await this.stream(key).seal(options);
   }
 
+  /** As `stream.truncateBefore`, for the stream `key`. */
+  async truncateBefore(key: string | Uint8Array, seq: number, options?: WaitOptions): Promise<void> {
+    await this.stream(key).truncateBefore(seq, options);
+  }
+
   /**
    * Checks everything that is stored, while the log is in use: both files of the catalogue, and of each segment that
    * the log has at the call the header, every checksum, and that sequences follow without a gap; of sealed segments
@@ -174,8 +179,9 @@ export class Log implements AsyncDisposable {
    * yet is checked in memory; the journal was checked by opening. Reads about 1 MiB at a time, between other reads.
    *
    * Resolves with what was checked and what is damaged: damage is never an error here, and with `onCorruption: 'skip'`
-   * it is not added to `log.damage`. Aborting ends it. Rejects with IO_ERROR where the operating system cannot read,
-   * CLOSED, and the reason of the signal; misuse with TypeError.
+   * it is not added to `log.damage`, and a link or something else in a file's place, which reads refuse with NOT_A_LOG,
+   * is damage of that segment here. Aborting ends it. Rejects with IO_ERROR and PERMISSION where the operating system
+   * does not read, CLOSED, and the reason of the signal; misuse with TypeError.
    *
    * @example
    * const { records, damage } = await log.verify({ onProgress: ({ bytesDone }) => console.log(bytesDone) });

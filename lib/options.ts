@@ -236,7 +236,7 @@ export const POLL_US_RULE: NumericRule = { min: 0, max: 300 };
 
 const OPTION_NAMES: readonly string[] = [...CHOICES, ...Object.keys(NUMERIC_RULES)];
 
-/** Checks what was given and fills in what was not. Throws TypeError and RangeError. */
+/** Checks what was given and fills in what was not; frozen, since the log goes by it. Throws TypeError and RangeError. */
 export function resolveOptions(given: OpenOptions, constants: NativeAddon['constants']): ResolvedOptions {
   checkOptions(given, OPTION_NAMES, 'openLog');
   // Each is read once, so that what was checked is what is used.
@@ -274,7 +274,7 @@ export function resolveOptions(given: OpenOptions, constants: NativeAddon['const
   if (resolved.journalLiveBytesMax < 2 * resolved.journalFileBytes) {
     throw rangeError('Expected journalLiveBytesMax to be at least twice journalFileBytes');
   }
-  return resolved;
+  return Object.freeze(resolved);
 }
 
 /** One of the three durabilities, or TypeError. */

@@ -6,7 +6,7 @@
 import { withSignal } from './append.js';
 import { checkArray, checkFunction, checkInteger, checkOneOf, checkOptions, checkSignal } from './check.js';
 import type { Engine, NativeRead } from './engine.js';
-import { closedError, toError } from './errors.js';
+import { closedError, toReadError } from './errors.js';
 import { keyBytes } from './key.js';
 import { type LogRecord, RecordBatch } from './record.js';
 import { type Damage, toDamage } from './report.js';
@@ -146,8 +146,11 @@ export class BatchReader extends Reader<RecordBatch> implements RecordBatchReade
       const read = this.#engine.read({ ...this.#request, stream, fromSeq: this.#fromSeq });
       const result = await withSignal(read, signal);
       if (result === undefined) throw closedError();
-      for (const one of result.damage) this.#report(toDamage(one));
-      if (result.failure !== undefined) throw toError(result.failure);
+      const damage = result.damage.map(toDamage);
+      // What a read fails with was not passed over.
+      const met = result.failure?.code === 'CORRUPT' ? damage.pop() : undefined;
+      for (const one of damage) this.#report(one);
+      if (result.failure !== undefined) throw toReadError(result.failure, met);
       this.#fromSeq = result.nextSeq;
       this.#atEnd = result.atEnd;
       if (result.columns.length > 0) {

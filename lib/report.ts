@@ -103,9 +103,9 @@ export interface RecoveryReport {
   readonly rows: Readonly<Record<string, number>>;
 }
 
-/** The report as users see it. */
+/** The report as users see it, frozen. */
 export function toRecoveryReport(native: NativeRecovery): RecoveryReport {
-  return {
+  return deepFreeze({
     status: native.status,
     durationMs: native.durationUs / 1000,
     journalFiles: native.journalFiles,
@@ -132,12 +132,20 @@ export function toRecoveryReport(native: NativeRecovery): RecoveryReport {
     damage: native.damage.map(toDamage),
     changes: native.changes,
     rows: native.rows,
-  };
+  });
 }
 
-/** One damage as users see it. */
+/** One damage as users see it, frozen. */
 export function toDamage(native: NativeDamage): Damage {
-  return { ...native, key: native.key === undefined ? undefined : keyOf(native.key) };
+  return Object.freeze({ ...native, key: native.key === undefined ? undefined : keyOf(native.key) });
+}
+
+/** Freezes plain data with all that it holds, apart from keys that are bytes: these cannot be frozen. */
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null && !ArrayBuffer.isView(part)) deepFreeze(part);
+  }
+  return Object.freeze(value);
 }
 
 function tornTail(native: NativeRecovery): TornTail | undefined {

@@ -101,7 +101,7 @@ export interface StreamInfo {
   readonly bytes: number;
   /** Segments of its own: none while it is tiny, see `sharedStreamBytesMax`. */
   readonly segments: number;
-  /** LSN and log time (µs since 1970) of the last visible record. */
+  /** LSN and log time (µs since 1970) of the last visible record; 0 where all records are truncated. */
   readonly lastLsn: number;
   readonly lastTimeUs: number;
   /** Log time of the stream's creation, µs since 1970. */

@@ -2,6 +2,7 @@
 // The command line's pure parts: what they make of text, numbers, patterns and bytes.
 
 import { readFileSync } from 'node:fs';
+import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { exitCodeOf } from '../lib/cli/exit-codes.js';
 import {
@@ -18,7 +19,7 @@ import { LineSplitter } from '../lib/cli/lines.js';
 import { jsonLine } from '../lib/cli/output.js';
 import { type Column, tableLines } from '../lib/cli/table.js';
 import { cutBytes, cutText, escapeBytes, escapeText, showKey } from '../lib/cli/text.js';
-import { formatBytes, formatCount, formatDuration, formatTime, parseDuration } from '../lib/cli/units.js';
+import { formatBytes, formatCount, formatDuration, formatTime, parseDuration, parseTime } from '../lib/cli/units.js';
 import { ERROR_CODES } from '../lib/errors.js';
 import { parseTables, type Table } from './support/format-tables.js';
 
@@ -113,6 +114,21 @@ describe('patterns', () => {
     ['[]]', ']', true],
     ['[^]', '^', true],
     ['[a', '[a', true],
+    ['[z-a', '[z-a', true],
+    ['[\\]]', ']', true],
+    ['[\\]]', '\\', false],
+    ['[a\\-c]', 'b', false],
+    ['[a\\-c]', '-', true],
+    ['[a-]', '-', true],
+    ['a\\', 'a\\', true],
+    ['*[a/]*b', 'a/b', true],
+    ['**a*b', 'a/ab', true],
+    ['*a*b/**', 'xaab/', true],
+    ['a**b*c', 'a/b/bxc', true],
+    ['a**b*c', 'a/b/b/c', false],
+    ['**', '', true],
+    ['*?', 'a', true],
+    ['?*?', 'a', false],
     ['a.b+c', 'a.b+c', true],
     ['a.b', 'axb', false],
     ['\\*', '*', true],
@@ -124,6 +140,14 @@ describe('patterns', () => {
 
   test('match keys of other bytes as they are shown', () => {
     expect(globMatcher('\\\\xff*')(Buffer.from([0xff, 0x41]))).toBe(true);
+  });
+
+  test('of any kind take time that grows with pattern and key, not with a power of them', () => {
+    const key = 'a'.repeat(1024);
+    for (const part of ['*a', '**a', '*[!b]', '**?', '*a**a']) {
+      expect(globMatcher(`${part.repeat(100)}b`)(key)).toBe(false);
+      expect(globMatcher(part.repeat(100))(key)).toBe(true);
+    }
   });
 
   test('with a range that runs backwards are refused', () => {
@@ -198,6 +222,24 @@ describe('numbers', () => {
   });
 });
 
+describe('times', () => {
+  test.each([
+    ['2026-01-31', Date.UTC(2026, 0, 31)],
+    ['2026-01-31T12:00Z', Date.UTC(2026, 0, 31, 12)],
+    ['2026-01-31T12:00:30.25+01:00', Date.UTC(2026, 0, 31, 11, 0, 30, 250)],
+    ['2026-01-31T12:00', new Date(2026, 0, 31, 12).getTime()],
+    ['2026-02-31', undefined],
+    ['2026-13-01', undefined],
+    ['2026-01-31 12:00', undefined],
+    ['2026-01-31T25:00Z', undefined],
+    ['10', undefined],
+    ['foo 1', undefined],
+    ['2026', undefined],
+  ])('%j is %j', (text, expected) => {
+    expect(parseTime(text)).toBe(expected);
+  });
+});
+
 describe('tables', () => {
   const columns: readonly Column[] = [
     { title: 'KEY', align: 'left', cut: true },
@@ -208,17 +250,38 @@ describe('tables', () => {
     ['日本', '5'],
   ];
 
+  const lines = (...args: Parameters<typeof tableLines>) => [...tableLines(...args)];
+
+  test('of many rows are as wide as their widest one, however they are put together', () => {
+    const many = Array.from({ length: 1000 }, (_, index) => [
+      `${index % 3 === 0 ? '日本' : 'key'} ${index}`,
+      String(10 ** (index / 100)),
+    ]);
+    const widest = lines(columns, many, undefined).map((line) => stringWidth(line));
+    expect(widest).toHaveLength(1001);
+    expect(new Set(widest)).toHaveLength(1);
+    expect(
+      lines(columns, many, undefined)
+        .slice(1)
+        .map((line) => line.split(/ {2,}/)[0]),
+    ).toEqual(many.map(([key]) => key));
+  });
+
+  test('of no rows have titles', () => {
+    expect(lines(columns, [], undefined)).toEqual(['KEY  RECORDS']);
+  });
+
   test('are as wide as they need to be', () => {
-    expect(tableLines(columns, rows, undefined)).toEqual([
+    expect(lines(columns, rows, undefined)).toEqual([
       'KEY                            RECORDS',
       'orders/a-long-key-that-is-cut    1,234',
       '日本                                 5',
     ]);
-    expect(tableLines(columns, rows, 200)).toEqual(tableLines(columns, rows, undefined));
+    expect(lines(columns, rows, 200)).toEqual(lines(columns, rows, undefined));
   });
 
   test('are cut to the terminal', () => {
-    expect(tableLines(columns, rows, 24)).toEqual([
+    expect(lines(columns, rows, 24)).toEqual([
       'KEY              RECORDS',
       'orders/a-long-…    1,234',
       '日本                   5',
@@ -255,7 +318,8 @@ describe('keys in JSON lines', () => {
     expect(keyOf('id', '{"id":"a"}')).toBe('a');
     expect(keyOf('user.id', '{"user":{"id":42}}')).toBe('42');
     expect(keyOf('items.1.sku', '{"items":[0,{"sku":"x"}]}')).toBe('x');
-    expect(keyOf('id', ' \r')).toBeUndefined();
+    expect(keyOf('id', ' \t\v\f\r')).toBeUndefined();
+    expect(keyOf('id', ' '.repeat(1000))).toBeUndefined();
   });
 
   test.each([
@@ -268,6 +332,8 @@ describe('keys in JSON lines', () => {
     ['id', '{"id":""}', '1 to 1,024 bytes'],
     ['id', '{"id":"\\ud800"}', 'UTF-8'],
     ['id', '{"id":', 'not JSON'],
+    ['a.length', '{"a":[1]}', 'no field'],
+    ['id', '\u00a0', 'not JSON'],
   ])('at %s in %s are refused: %s', (path, line, message) => {
     expect(() => keyOf(path, line)).toThrow(message);
   });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // seglog tail, run as a process: the ends of streams, and following a log that others write to.
 
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openLog } from '../lib/index.js';
 import { jsonLines, runCli, startCli } from './support/cli.js';
@@ -73,6 +75,24 @@ describe('tail', () => {
     expect(await dataOf(['tail', directory, 's/*', '--since', '1h'])).toHaveLength(40);
     expect(await dataOf(['tail', directory, 's/*', '--since', '1h', '-n', '2'])).toEqual(records(39, 40));
     expect(await dataOf(['tail', directory, 's/*', '--since', '2999-01-01'])).toEqual([]);
+  });
+
+  test('--skip-damage reports a damaged place once, however often it was met', async () => {
+    const directory = temporaryDirectory();
+    const log = await openLog(directory, { sharedStreamBytesMax: 0 });
+    for (const data of ['first', 'second-payload', 'third']) await log.append('k', data);
+    await log.seal('k');
+    await expect.poll(() => log.stats().segmentsSealed).toBe(1);
+    await log.close();
+    const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+    const file = join(directory, names.find((name) => name.endsWith('.seg')) ?? '');
+    const bytes = readFileSync(file);
+    bytes.write('S', bytes.indexOf('second-payload'));
+    writeFileSync(file, bytes);
+    const { code, stderr, stdout } = await runCli(['tail', directory, 'k', '--skip-damage']);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(2);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/^seglog: damage: \S+ at \d+, [^\n]*sequence 2\n$/);
   });
 
   test('of streams that are not there fails: NOT_FOUND, exit 3', async () => {

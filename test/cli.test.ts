@@ -6,7 +6,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openLog } from '../lib/index.js';
-import { runModule } from './support/child.js';
+import { runModule, startChild } from './support/child.js';
 import { CLI_PATH, jsonLines, onTerminal, runCli } from './support/cli.js';
 import { openTestLog, temporaryDirectory } from './support/directory.js';
 
@@ -104,6 +104,19 @@ describe('ls', () => {
     expect(stderr).toMatch(
       /^seglog: NOT_FOUND: no stream (matches )?nothing(\/\*)? \('seglog ls' lists the streams\)\n$/,
     );
+  });
+
+  test('of a stream whose records are all truncated knows no age and no last record', async () => {
+    const directory = temporaryDirectory();
+    const log = await openLog(directory);
+    await log.append('gone', 'x');
+    await log.stream('gone').truncateBefore(2);
+    expect(log.stream('gone').info()).toMatchObject({ firstSeq: 2, nextSeq: 2, lastLsn: 0, lastTimeUs: 0 });
+    await log.close();
+    expect((await runCli(['ls', directory])).stdout).toMatch(/\ngone +0 +0 B +- +- +0 +-\n$/);
+    const json = await runCli(['ls', directory, '--json']);
+    expect(jsonLines(json.stdout)).toMatchObject([{ records: 0, lastLsn: null, lastTime: null, lastTimeUs: null }]);
+    expect((await runCli(['info', directory])).stdout).toMatch(/^Last record +-$/m);
   });
 
   test('of a log without streams says so, and is no failure', async () => {
@@ -244,7 +257,9 @@ describe('damage', () => {
   test('ends a read behind the records before it: CORRUPT, exit 4', async () => {
     const { code, stdout, stderr } = await runCli(['read', await makeDamagedLog(), 'orders', '--raw']);
     expect([code, stdout]).toEqual([4, 'first-payload\n']);
-    expect(stderr).toMatch(/^seglog: CORRUPT: [^\n]+--skip-damage reads around it\)\n$/);
+    expect(stderr).toMatch(
+      /^seglog: CORRUPT: [^\n]+\.seg at \d+, sequence 2 \([^\n]+--skip-damage reads around it\)\n$/,
+    );
   });
 
   test('is read around with --skip-damage, and reported', async () => {
@@ -318,6 +333,10 @@ describe('a failure', () => {
     ],
     ['a missing argument', ['read', 'x'], 2, /^seglog: USAGE: missing required argument 'key' .*\n$/],
     ['a wrong number', ['read', 'x', 'k', '--from', '0'], 2, /^seglog: USAGE: .*no whole number of at least 1\. .*\n$/],
+    ['a number for a time', ['tail', 'x', 'k', '--since', '10'], 2, /^seglog: USAGE: .*neither a duration.*\n$/],
+    ['a long interval', ['tail', 'x', 'k', '--interval', '30d'], 2, /^seglog: USAGE: .*not from 10ms to 1d\. .*\n$/],
+    ['a short interval', ['tail', 'x', 'k', '--interval', '9ms'], 2, /^seglog: USAGE: .*not from 10ms to 1d\. .*\n$/],
+    ['a path with a newline', ['ls', '/none\nxistent'], 3, /^seglog: NOT_FOUND: no log at \/none\\nxistent \(.*\)\n$/],
     ['a wrong time', ['tail', 'x', 'k', '--since', 'soon'], 2, /^seglog: USAGE: .*neither a duration.*\n$/],
     ['a key that is no hexadecimal', ['read', 'x', 'xyz', '--key-hex'], 2, /^seglog: USAGE: .*hexadecimal.*\n$/],
     ['no log', ['ls', '/nonexistent/log'], 3, /^seglog: NOT_FOUND: no log at \/nonexistent\/log \(.*\)\n$/],
@@ -330,6 +349,34 @@ describe('a failure', () => {
     expect(exit.stdout).toBe('');
     expect(exit.stderr).toMatch(line);
     expect(exit.code).toBe(code);
+  });
+
+  const shell = async (command: string) => startChild('bash', ['-c', command]).exit;
+  const seglog = `"${process.execPath}" "${CLI_PATH}"`;
+
+  test('of the output is a failure, of help too', async () => {
+    const directory = await makeLog();
+    for (const command of ['--help', 'ls --help', `ls ${directory}`]) {
+      const { code, stderr } = await shell(`${seglog} ${command} > /dev/full`);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^seglog: IO_ERROR: ENOSPC: [^\n]*\n$/)]);
+    }
+  });
+
+  test('is told although the output fails as well', async () => {
+    const directory = await makeDamagedLog();
+    for (const sink of ['> /dev/full', '| (exec < /dev/null; sleep 1)']) {
+      const { stderr } = await shell(`${seglog} read ${directory} orders ${sink}`);
+      expect(stderr).toMatch(/^seglog: CORRUPT: [^\n]*\n$/);
+    }
+  });
+
+  test('of an argument that is not UTF-8 is told; U+FFFD itself is an argument like any other', async () => {
+    const directory = await makeLog();
+    expect(await shell(`${seglog} read ${directory} $'k\\xff'`)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^seglog: USAGE: an argument is not UTF-8 \(--key-hex .*\)\n$/),
+    });
+    expect((await runCli(['read', directory, '\ufffd'])).stderr).toMatch(/^seglog: NOT_FOUND: no stream \ufffd /);
   });
 
   test('with --json is one object on standard error', async () => {
@@ -352,7 +399,7 @@ describe('a failure', () => {
     await log.append('a', '1');
     const { code, stderr } = await runCli(['ingest', directory, '--key', 'a'], 'x\n');
     expect(code).toBe(5);
-    expect(stderr).toMatch(/^seglog: LOCKED: .*pid=\d+.*\(that process has to close the log first\)\n$/);
+    expect(stderr).toMatch(/^seglog: LOCKED: .*pid=\d+, host=.*\(Close the log in the process .*\)\n$/);
   });
 
   test('of a later format version is FORMAT_UNSUPPORTED, exit 6', async () => {
@@ -382,6 +429,7 @@ describe('help', () => {
     const help = await runCli(['--help']);
     expect([help.code, help.stderr]).toEqual([0, '']);
     expect(help.stdout).toContain('Exit codes:');
+    expect(help.stdout).toContain('143');
     for (const command of ['ingest', 'ls', 'info', 'read', 'tail', 'verify', 'hexdump']) {
       expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
       const one = await runCli([command, '--help']);
@@ -470,9 +518,49 @@ describe('hexdump', () => {
     expect(stdout).toContain('"structure":"record","name":"data"');
   });
 
+  test('of a damaged record shows what is wrong with it: exit 4', async () => {
+    const directory = await makeDamagedLog();
+    const { code, stdout, stderr } = await runCli(['hexdump', directory, 'orders', '2']);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/^seglog: damage: streams\/\S+\.seg at \d+, .*sequence 2\n$/);
+    expect(stdout).toMatch(/^Frame {4}at \d+, \d+ bytes; the record at \d+\nDamage {3}record: wrong checksum$/m);
+    expect(stdout).toMatch(/^ +\d+ +4 {2}checksum .*0x[0-9a-f]{8}, wrong: 0x[0-9a-f]{8}$/m);
+    const json = await runCli(['hexdump', directory, 'orders', '2', '--json']);
+    expect(jsonLines(json.stdout)).toMatchObject([
+      { seq: 2, recordOffset: expect.any(Number), damage: { firstSeq: 2 } },
+    ]);
+    expect((await runCli(['hexdump', directory, 'orders', '3'])).code).toBe(0);
+  });
+
+  test.each([{}, { sharedStreamBytesMax: 0 }])(
+    'of a record in a frame with a damaged header shows it: %j',
+    async (options) => {
+      const directory = temporaryDirectory();
+      const log = await openLog(directory, { destageBytes: 4096, ...options });
+      for (let seq = 1; seq <= 9; seq++) await log.append('k', Buffer.alloc(7000, seq));
+      await log.seal('k');
+      await expect.poll(() => log.stats().pendingBytes).toBe(0);
+      await log.close();
+      const reader = await openLog(directory, { readOnly: true });
+      const place = await reader.stream('k').locate(2);
+      await reader.close();
+      expect(place?.inFile).toBe(true);
+      damage(join(directory, place?.file ?? ''), (place?.frameOffset ?? 0) + 33);
+      const { code, stdout } = await runCli(['hexdump', directory, 'k', '2']);
+      expect(code).toBe(4);
+      expect(stdout).toMatch(
+        new RegExp(`^Frame    at ${place?.frameOffset}, 4,096 bytes; its header is damaged$`, 'm'),
+      );
+      expect(stdout).toMatch(/^Damage {3}frame: wrong checksum$/m);
+      expect(stdout).toMatch(/^ +\d+ +4 {2}checksum .*0x[0-9a-f]{8}, wrong: 0x[0-9a-f]{8}$/m);
+      expect(stdout).not.toMatch(/^Record$/m);
+    },
+  );
+
   test('of a sequence that is not there fails: NOT_FOUND, exit 3', async () => {
     const { code, stderr } = await runCli(['hexdump', await makeLog(), 'orders/eu', '4']);
-    expect([code, stderr]).toEqual([3, 'seglog: NOT_FOUND: no record 4: orders/eu has the sequences 1 to 3\n']);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^seglog: NOT_FOUND: no record 4: orders\/eu has the sequences 1 to 3 \(.*\)\n$/);
   });
 });
 

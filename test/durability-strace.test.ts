@@ -33,19 +33,24 @@ interface Trace {
   readonly windows: readonly { readonly from: number; readonly to: number }[];
 }
 
-const traceCases: [string, OpenOptions][] = [
+const traceCases: [string, OpenOptions, string?][] = [
   ['with the default options', {}],
   ['without O_DIRECT', { direct: false }],
   [
     'over small recycled journals',
     { journalFirstBytes: 65_536, journalFileBytes: 65_536, journalLiveBytesMax: 262_144, destageBytes: 4096 },
   ],
+  [
+    'of the log in plain JavaScript, over small recycled journals',
+    { journalFirstBytes: 65_536, journalFileBytes: 65_536, journalLiveBytesMax: 262_144, destageBytes: 4096 },
+    'js',
+  ],
 ];
 
-describe.each(traceCases)('a durable append %s', (_, options) => {
+describe.each(traceCases)('a durable append %s', (_, options, writer = 'native') => {
   test('is written and synced between the call and its acknowledgement, and not written again', async () => {
     const directory = join(temporaryDirectory(), 'log');
-    const args = [directory, String(APPENDS), JSON.stringify(options)];
+    const args = [directory, String(APPENDS), JSON.stringify(options), writer];
     const trace = readTrace(await traceScript('strace-writer.mjs', args, COMMIT_HEADER_BYTES));
 
     expect(trace.windows).toHaveLength(APPENDS);

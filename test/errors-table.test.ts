@@ -68,8 +68,12 @@ const CASES: Readonly<Record<string, Case>> = {
   'INVALID_ARGUMENT: an unknown option of `openLog`': () =>
     // @ts-expect-error: on purpose
     unchangedBy(closedLog(), (directory) => openLog(directory, { segmentbyte: 20_000 })),
-  'INVALID_ARGUMENT: options of `openLog` that contradict each other': () =>
+  'INVALID_ARGUMENT: sizes of `openLog` that contradict each other': () =>
     unchangedBy(closedLog(), (directory) => openLog(directory, { journalLiveBytesMax: 16 * 2 ** 20 })),
+  'INVALID_ARGUMENT: modes of `openLog` that contradict each other': async () => {
+    await unchangedBy(closedLog(), (directory) => openLog(directory, { readOnly: true, create: 'new' }));
+    return unchangedBy(closedLog(), (directory) => openLog(directory, { onCorruption: 'skip' }));
+  },
   "NOT_FOUND: `create: 'never'` where there is no log": () =>
     unchangedBy(emptyDirectory(), (directory) => openLog(directory, { create: 'never' })),
   'NOT_FOUND: `readOnly: true` where there is no log': () =>
@@ -151,6 +155,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'IO_ERROR: an opening that the device fails': (context) =>
     meetInChild(context, 'opening fails', { fault: `read ${EIO} /CATALOG` }),
   'NO_SPACE: opening on a full disk': (context) => meetInChild(context, 'opening on a full disk', DISK),
+  'NO_SPACE: making a log on a full disk': (context) => meetInChild(context, 'making on a full disk', DISK),
   'NO_SPACE: an append when the disk and the journal are full': (context) =>
     meetInChild(context, 'append on a full disk', DISK),
   'NO_SPACE: a record that `ingest` had taken, told by the next `ingest`, `sync`, `drain` or `close`': (context) =>

@@ -43,6 +43,13 @@ test('log.options has all options, with what was given and the defaults', async 
   });
 });
 
+test('log.options is frozen: nothing can be written into what the log goes by', async () => {
+  const log = await openTestLog();
+  expect(() => Object.assign(log.options, { durability: 'Sync' })).toThrow(TypeError);
+  expect(() => Object.assign(log.options, { recordBytesMax: 2 ** 40 })).toThrow(TypeError);
+  expect(await log.append('key', 'data')).toMatchObject({ seq: 1 });
+});
+
 test('what is not given follows the journal files that are', async () => {
   const small = await openTestLog({ journalFileBytes: 65_536 });
   expect(small.options).toMatchObject({ journalFirstBytes: 65_536, carryBytesMax: 16_384 });

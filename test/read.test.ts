@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Damage, type Log, type LogRecord, openLog } from '../lib/index.js';
@@ -329,9 +329,28 @@ describe('damage in a segment', () => {
     const reading = (async () => {
       for await (const { seq } of log.stream('key').read()) sound.push(seq);
     })();
-    expect(await rejection(reading)).toMatchObject({ code: 'CORRUPT' });
+    const error = await rejection(reading);
+    const firstSeq = sound.length + 1;
+    expect(error).toMatchObject({
+      code: 'CORRUPT',
+      path: expect.stringMatching(/\.seg$/),
+      damage: { key: 'key', file: expect.stringMatching(/\.seg$/), offset: expect.any(Number), firstSeq },
+      message: expect.stringMatching(new RegExp(`: \\S+\\.seg at \\d+, sequences? ${firstSeq}( to \\d+)?$`)),
+    });
+    // It was not passed over.
+    expect(log.damage).toEqual([]);
     expect(sound.length).toBeLessThan(1000);
     expect(sound).toEqual(range(1, sound.length));
+  });
+
+  test('is told with its place where a file was cut off', async () => {
+    const directory = await damagedLog();
+    const [name = 'no segment file'] = segmentFiles(directory);
+    truncateSync(join(directory, name), 8192);
+    const log = await openTestLog({}, directory);
+    const error = await rejection(log.stream('key').getRange(1, 1000));
+    expect(error).toMatchObject({ code: 'CORRUPT', damage: { key: 'key', lastSeq: expect.any(Number) } });
+    expect(error).toMatchObject({ message: expect.stringMatching(/\.seg at \d+, sequences \d+ to \d+$/) });
   });
 
   test("is passed over and reported with onCorruption: 'skip'", async () => {
@@ -341,6 +360,9 @@ describe('damage in a segment', () => {
     expect(sound.length).toBeLessThan(1000);
     expect(sound.at(-1)).toBe(1000);
     expect(damage.length).toBeGreaterThan(0);
+    expect(log.damage).toEqual(damage);
+    expect(() => Object.assign(damage[0] ?? {}, { file: '' })).toThrow(TypeError);
+    Object.assign(log.damage, []).length = 0;
     expect(log.damage).toEqual(damage);
     expect(damage[0]).toMatchObject({ key: 'key', file: expect.stringMatching(/\.seg$/) });
   });

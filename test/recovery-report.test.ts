@@ -44,3 +44,14 @@ test('names the records that only the journal held, and what opening changed on 
   expect(log.recovery.changes).toContain('CATALOG and CATALOG.copy were written');
   await log.close();
 });
+
+test('is frozen with all that it holds', async () => {
+  const directory = temporaryDirectory();
+  await startChild(process.execPath, ['-e', writer, directory]).exit;
+  const log = await openLog(directory);
+  const frozen = (value: object): boolean =>
+    Object.isFrozen(value) && Object.values(value).every((part) => Object(part) !== part || frozen(part));
+  expect(log.recovery.replayed).toHaveLength(2);
+  expect(frozen(log.recovery)).toBe(true);
+  await log.close();
+});

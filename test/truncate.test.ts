@@ -22,6 +22,20 @@ async function sequences(log: Log, key: string): Promise<number[]> {
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
 describe('truncateBefore', () => {
+  test('of the log is that of the stream of a key', async () => {
+    const log = await openLog(temporaryDirectory(), small);
+    await append(log, 'a', 10);
+    await append(log, 'b', 10);
+    await log.truncateBefore('a', 4);
+    expect([await sequences(log, 'a'), await sequences(log, 'b')]).toEqual([range(4, 10), range(1, 10)]);
+    expect(await rejection(log.truncateBefore('a', 0))).toBeInstanceOf(RangeError);
+    expect(await rejection(log.truncateBefore('', 1))).toBeInstanceOf(RangeError);
+    const signal = AbortSignal.abort(new Error('reason'));
+    expect(await rejection(log.truncateBefore('a', 5, { signal }))).toBe(signal.reason);
+    await log.close();
+    expect(await rejection(log.truncateBefore('a', 5))).toMatchObject({ code: 'CLOSED' });
+  });
+
   test('hides the records below, keeps the rest and the numbering, and survives a reopen', async () => {
     const directory = temporaryDirectory();
     const log = await openLog(directory, small);

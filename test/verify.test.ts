@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: MIT
 // log.verify() and stream.locate().
 
-import { copyFileSync, ftruncateSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Damage, type Log, openLog, type VerifyProgress } from '../lib/index.js';
@@ -44,6 +54,29 @@ async function damageIn(directory: string): Promise<readonly Damage[]> {
 }
 
 describe('verify', () => {
+  test('lists links in the place of files as damage, and goes on with what lies behind them', async () => {
+    const directory = await makeLog();
+    const files = segmentFiles(directory);
+    const [first = '', , third = ''] = files;
+    expect(files.length).toBeGreaterThanOrEqual(3);
+    flip(join(directory, third), 4096 + 70);
+    const log = await openTestLog({ readOnly: true }, directory);
+    for (const name of [first, 'CATALOG.copy']) {
+      const outside = join(temporaryDirectory(), 'outside');
+      renameSync(join(directory, name), outside);
+      symlinkSync(outside, join(directory, name));
+    }
+    const { damage } = await log.verify();
+    const what = expect.stringContaining('symbolic link');
+    expect(damage).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ file: 'CATALOG.copy', what }),
+        expect.objectContaining({ file: first, what }),
+        expect.objectContaining({ file: third, what: expect.stringMatching(/^record: /) }),
+      ]),
+    );
+  });
+
   test('counts what a sound log holds, open for writing and read-only', async () => {
     const directory = await makeLog();
     for (const readOnly of [false, true]) {

@@ -4,7 +4,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { keyBytes } from '../key.js';
 import { CliError } from './failure.js';
-import { parseDuration } from './units.js';
+import { parseDuration, parseTime } from './units.js';
 
 /** The directory, as every command has it first. */
 export function withDirectory(command: Command): Command {
@@ -60,8 +60,8 @@ export function duration(text: string): number {
 /** Microseconds since 1970 of a time that is given as such, or as how long ago it was. */
 export function since(text: string): number {
   const durationMs = parseDuration(text);
-  const timeMs = durationMs === undefined ? Date.parse(text) : Date.now() - durationMs;
-  if (!Number.isNaN(timeMs)) return Math.max(0, Math.floor(timeMs * 1000));
+  const timeMs = durationMs === undefined ? parseTime(text) : Date.now() - durationMs;
+  if (timeMs !== undefined) return Math.max(0, Math.floor(timeMs * 1000));
   throw new InvalidArgumentError('It is neither a duration such as 10m nor a time such as 2026-01-31T12:00:00Z.');
 }
 

@@ -16,6 +16,11 @@ export function damageLine(damage: Damage): string {
   return concerned.length === 0 ? place : `${place}; ${concerned.join(', ')}`;
 }
 
+/** Each damage once: one place may be met by opening and by several reads. */
+export function distinct(damage: readonly Damage[]): Damage[] {
+  return [...new Map(damage.map((one) => [`${one.file}:${one.offset}:${one.key}`, one])).values()];
+}
+
 function rangeText(noun: string, first: number | undefined, last: number | undefined): string[] {
   if (first === undefined) return [];
   return last === undefined || last === first ? [`${noun} ${first}`] : [`${noun}s ${first} to ${last}`];

@@ -52,7 +52,11 @@ export const RECORD_KINDS: ReadonlyMap<number, string> = new Map([
   [4, 'operation'],
 ]);
 
+/** Where the header has the length of what follows it. */
+export const BODY_BYTES_OFFSET = 44;
 const PAYLOAD_BYTES_MASK = 0x0fffffff;
+/** The last time that ISO 8601 has for JavaScript, in µs. */
+const TIME_US_MAX = 8_640_000_000_000_000_000n;
 const KIND_SHIFT = 28;
 const KIND_MASK = 7;
 const HEADERS_SHIFT = 31;
@@ -91,7 +95,8 @@ export function recordFields(placed: PlacedFrame): Field[] {
   const { frame, frameOffset, recordOffset } = placed;
   const record = frame.subarray(recordOffset - frameOffset);
   const length = record.readUInt32LE(4);
-  const end = RECORD_HEADER_BYTES + (length & PAYLOAD_BYTES_MASK);
+  // A length that is damaged may be any.
+  const end = Math.min(record.length, RECORD_HEADER_BYTES + (length & PAYLOAD_BYTES_MASK));
   const fields: Field[] = [];
   let at = 0;
   const add = (name: string, size: number, value: string) => {
@@ -108,10 +113,10 @@ export function recordFields(placed: PlacedFrame): Field[] {
   if (length >>> HEADERS_SHIFT === 1) {
     const { value, size } = varint(record, at);
     add('user headers length', size, String(value));
-    add('user headers', value, '');
+    add('user headers', Math.min(value, Math.max(0, end - at)), '');
   }
-  add('data', end - at, '');
-  const padding = (ALIGNMENT - (end % ALIGNMENT)) % ALIGNMENT;
+  add('data', Math.max(0, end - at), '');
+  const padding = Math.min((ALIGNMENT - (end % ALIGNMENT)) % ALIGNMENT, record.length - end);
   if (padding > 0) add('padding', padding, '');
   return fields;
 }
@@ -128,7 +133,7 @@ function frameValue(placed: PlacedFrame, name: string, bytes: Buffer): string {
     case 'previous offset':
       return (value * 8n).toString();
     case 'time':
-      return formatTime(Number(value));
+      return value <= TIME_US_MAX ? formatTime(Number(value)) : value.toString();
     case 'flags':
       return flagsValue(Number(value));
     default:
@@ -136,12 +141,21 @@ function frameValue(placed: PlacedFrame, name: string, bytes: Buffer): string {
   }
 }
 
+/** Whether the bytes begin with a frame's header whose checksum is right; a table at the frame's end counts in. */
+export function isFrame(placed: Omit<PlacedFrame, 'recordOffset'>): boolean {
+  const { frame } = placed;
+  if (frame.length < FRAME_HEADER_BYTES || frame.toString('latin1', 0, 4) !== 'SGFR') return false;
+  const total = FRAME_HEADER_BYTES + frame.readUInt32LE(BODY_BYTES_OFFSET);
+  if (total > frame.length) return false;
+  return frame.readUInt32LE(4) === frameChecksum({ ...placed, recordOffset: 0, frame: frame.subarray(0, total) });
+}
+
 /** Of the header from byte 8 on and, where there is one, of the offset table at the frame's end. */
 function frameChecksum({ segmentId, frameOffset, frame }: PlacedFrame): number {
   const crc = crc32c(segmentSeed(segmentId, frameOffset), frame.subarray(8, FRAME_HEADER_BYTES));
   if ((frame.readUInt16LE(48) & 2) === 0) return crc;
   const tableBytes = Math.ceil((2 * frame.readUInt32LE(40)) / ALIGNMENT) * ALIGNMENT;
-  return crc32c(crc, frame.subarray(frame.length - tableBytes));
+  return crc32c(crc, frame.subarray(Math.max(0, frame.length - tableBytes)));
 }
 
 /** Right, or what the bytes give instead. */

@@ -2,11 +2,13 @@
 // seglog hexdump: where a record lies, and its bytes by field.
 
 import type { Command } from 'commander';
-import type { Log, RecordLocation } from '../index.js';
+import type { Damage, Log, RecordLocation } from '../index.js';
 import { integerFrom, parseKey, withDirectory, withJson, withKeyHex } from './arguments.js';
+import { damageLine } from './damage-line.js';
+import { readDamagedFrame } from './damaged-frame.js';
 import { CliError } from './failure.js';
-import { type Field, FRAME_HEADER_BYTES, frameFields, type PlacedFrame, recordFields } from './frame-fields.js';
-import { jsonKey } from './json.js';
+import { type Field, FRAME_HEADER_BYTES, frameFields, recordFields } from './frame-fields.js';
+import { jsonDamage, jsonKey } from './json.js';
 import { jsonLine } from './output.js';
 import { type Session, withLog } from './session.js';
 import { findStream } from './streams.js';
@@ -18,6 +20,12 @@ interface HexdumpOptions {
   readonly all: boolean;
   readonly json: boolean;
   readonly keyHex: boolean;
+}
+
+/** A record with its place, or a frame that is damaged. */
+interface Found extends Omit<RecordLocation, 'recordOffset'> {
+  readonly recordOffset: number | undefined;
+  readonly damage: Damage | undefined;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -53,33 +61,48 @@ async function hexdump(
   options: HexdumpOptions,
 ): Promise<void> {
   const key = parseKey(keyText, options.keyHex);
-  await withLog(session, directory, { json: options.json, skipDamage: false }, async (log) => {
-    const location = await locate(log, key, seq);
-    const placed = { ...location, segmentId: BigInt(`0x${location.segmentId}`) };
-    const fields = [...frameFields(placed), ...recordFields(placed)];
+  await withLog(session, directory, { json: options.json, skipDamage: true }, async (log) => {
+    const found = await find(log, directory, key, seq);
+    const fields = fieldsOf(found);
     const name = log.stream(key).key;
-    if (options.json) await session.out.line(jsonLine({ ...jsonKey(name), seq, ...jsonLocation(location, fields) }));
-    else await printLocation(session, `${showKey(name)} ${seq}`, location, placed, fields, options.all);
+    if (options.json) await session.out.line(jsonLine({ ...jsonKey(name), seq, ...jsonFound(found, fields) }));
+    else await printFound(session, `${showKey(name)} ${seq}`, found, fields, options.all);
   });
 }
 
-async function locate(log: Log, key: string | Buffer, seq: number): Promise<RecordLocation> {
+/** Where the record lies, or the frame whose damage hides it. */
+async function find(log: Log, directory: string, key: string | Buffer, seq: number): Promise<Found> {
   const { firstSeq, nextSeq } = findStream(log, key);
   const stream = log.stream(key);
   const location = await stream.locate(seq);
-  if (location !== undefined) return location;
+  if (location !== undefined) return { ...location, damage: undefined };
+  const damage = log.damage.find((one) => (one.firstSeq ?? 1) <= seq && seq <= (one.lastSeq ?? seq));
+  if (damage !== undefined) {
+    const frame = await readDamagedFrame(directory, damage);
+    if (frame !== undefined) return { ...frame, file: damage.file, inFile: true, damage };
+    throw new CliError('CORRUPT', `nothing is left of record ${seq}: ${damageLine(damage)}`);
+  }
   const there = firstSeq === nextSeq ? 'has no records' : `has the sequences ${firstSeq} to ${nextSeq - 1}`;
-  throw new CliError('NOT_FOUND', `no record ${seq}: ${showKey(stream.key)} ${there}`);
+  const message = `no record ${seq}: ${showKey(stream.key)} ${there}`;
+  throw new CliError('NOT_FOUND', message, 'give one of those that are there');
 }
 
-function jsonLocation(location: RecordLocation, fields: readonly Field[]): object {
-  const { file, segmentId, frameOffset, recordOffset, inFile, frame } = location;
+function fieldsOf(found: Found): Field[] {
+  const { frame, frameOffset, recordOffset } = found;
+  const placed = { segmentId: BigInt(`0x${found.segmentId}`), frame, frameOffset };
+  const fields = frameFields({ ...placed, recordOffset: frameOffset });
+  return recordOffset === undefined ? fields : [...fields, ...recordFields({ ...placed, recordOffset })];
+}
+
+function jsonFound(found: Found, fields: readonly Field[]): object {
+  const { file, segmentId, frameOffset, recordOffset, inFile, frame, damage } = found;
   return {
     file,
     segmentId,
     frameOffset,
-    recordOffset,
+    recordOffset: recordOffset ?? null,
     inFile,
+    damage: damage === undefined ? null : jsonDamage(damage),
     fields: fields.map(({ structure, name, offset, bytes, value }) => {
       return { structure, name, offset, size: bytes.length, hex: bytes.toString('hex'), value };
     }),
@@ -87,24 +110,24 @@ function jsonLocation(location: RecordLocation, fields: readonly Field[]): objec
   };
 }
 
-async function printLocation(
+async function printFound(
   session: Session,
   title: string,
-  location: RecordLocation,
-  placed: PlacedFrame,
+  found: Found,
   fields: readonly Field[],
   all: boolean,
 ): Promise<void> {
   const { out } = session;
   const heading = (text: string) => session.style('bold', text);
   await out.line(`${heading('Record   ')}${cutText(title, 200)}`);
-  await out.line(`${heading('File     ')}${escapeText(location.file)}`);
-  if (!location.inFile) await out.line(`${heading('         ')}its bytes are in the journal only, so far`);
-  await out.line(`${heading('Segment  ')}${location.segmentId}`);
-  await out.line(
-    `${heading('Frame    ')}at ${location.frameOffset}, ${countOf(location.frame.length, 'byte')}; the record at ${location.recordOffset}`,
-  );
-  for (const structure of ['frame', 'record']) {
+  await out.line(`${heading('File     ')}${escapeText(found.file)}`);
+  if (!found.inFile) await out.line(`${heading('         ')}its bytes are in the journal only, so far`);
+  await out.line(`${heading('Segment  ')}${found.segmentId}`);
+  const { frameOffset, recordOffset, frame, damage } = found;
+  const record = recordOffset === undefined ? 'its header is damaged' : `the record at ${recordOffset}`;
+  await out.line(`${heading('Frame    ')}at ${frameOffset}, ${countOf(frame.length, 'byte')}; ${record}`);
+  if (damage !== undefined) await out.line(`${heading('Damage   ')}${session.style('red', damage.what)}`);
+  for (const structure of recordOffset === undefined ? ['frame'] : ['frame', 'record']) {
     const rows = fields.filter((field) => field.structure === structure).map(fieldRow);
     const [titles = '', ...lines] = tableLines(COLUMNS, rows, out.columns);
     await out.line('');
@@ -112,7 +135,7 @@ async function printLocation(
     for (const line of [session.style('dim', titles), ...lines]) await out.line(line);
   }
   await out.line('');
-  for (const line of dumpLines(placed, fields, all)) await out.line(line);
+  for (const line of dumpLines(found, fields, all)) await out.line(line);
 }
 
 function fieldRow({ name, offset, bytes, value }: Field): string[] {
@@ -121,9 +144,8 @@ function fieldRow({ name, offset, bytes, value }: Field): string[] {
 }
 
 /** The frame's header and the record, or everything, sixteen bytes a line. */
-function dumpLines(placed: PlacedFrame, fields: readonly Field[], all: boolean): string[] {
-  const { frame, frameOffset, recordOffset } = placed;
-  if (all) return hexLines(frame, frameOffset);
+function dumpLines({ frame, frameOffset, recordOffset }: Found, fields: readonly Field[], all: boolean): string[] {
+  if (all || recordOffset === undefined) return hexLines(frame, frameOffset);
   const last = fields.at(-1);
   const end = last === undefined ? frame.length : last.offset + last.bytes.length - frameOffset;
   const record = frame.subarray(recordOffset - frameOffset, end);

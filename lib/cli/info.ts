@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // seglog info: what a log is, and in which state.
 
-import { open, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Log, RecoveryReport } from '../index.js';
 import { withDirectory, withJson } from './arguments.js';
 import { damageLine } from './damage-line.js';
 import { EXIT } from './exit-codes.js';
+import { bytesAt, withFileInside } from './inside.js';
 import { jsonDamage, jsonKey, withNulls } from './json.js';
 import { jsonLine } from './output.js';
 import { openToRead, type Session } from './session.js';
@@ -77,8 +78,8 @@ async function totalsOf(log: Log, directory: string): Promise<Totals> {
     records: sum((stream) => stream.nextSeq - stream.firstSeq),
     bytes: sum((stream) => stream.bytes),
     segments,
-    lastTimeUs:
-      streams.length === 0 ? undefined : streams.reduce((last, stream) => Math.max(last, stream.lastTimeUs), 0),
+    // 0 where there are no records, or no more.
+    lastTimeUs: streams.reduce((last, stream) => Math.max(last, stream.lastTimeUs), 0) || undefined,
     lastLsn,
     nextLsn,
     lastCommit,
@@ -90,21 +91,20 @@ async function totalsOf(log: Log, directory: string): Promise<Totals> {
 /** From the snapshot that is there; opening has checked that one of the two is valid. */
 async function catalogHeader(directory: string): Promise<Pick<Totals, 'formatVersion' | 'logId'>> {
   for (const name of ['CATALOG', 'CATALOG.copy']) {
-    const header = await firstBytes(join(directory, name), LOG_UUID_OFFSET + LOG_UUID_BYTES);
+    const header = await firstBytes(directory, name, LOG_UUID_OFFSET + LOG_UUID_BYTES);
     if (header?.toString('latin1', 0, VERSION_OFFSET) !== 'SEGLOGCT') continue;
     return { formatVersion: header.readUInt32LE(VERSION_OFFSET), logId: header.toString('hex', LOG_UUID_OFFSET) };
   }
   return { formatVersion: undefined, logId: undefined };
 }
 
-async function firstBytes(path: string, count: number): Promise<Buffer | undefined> {
-  const file = await open(path).catch(() => undefined);
-  if (file === undefined) return undefined;
+/** Undefined where there is no such file, or a link in its place. */
+async function firstBytes(directory: string, name: string, count: number): Promise<Buffer | undefined> {
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(count), 0, count, 0);
-    return bytesRead === count ? buffer : undefined;
-  } finally {
-    await file.close();
+    const bytes = await withFileInside(directory, name, (handle) => bytesAt(handle, 0, count));
+    return bytes.length === count ? bytes : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -7,7 +7,7 @@
 import { type Command, Option } from 'commander';
 import { type Durability, openLog } from '../index.js';
 import { integerFrom, parseKey, withDirectory, withJson, withKeyHex } from './arguments.js';
-import { senderFor } from './batch-sender.js';
+import { BatchSender } from './batch-sender.js';
 import { CliError } from './failure.js';
 import { IngestJob, type IngestResult } from './ingest-job.js';
 import { Interruption } from './interruption.js';
@@ -63,12 +63,12 @@ async function ingest(
   const interruption = new Interruption();
   try {
     const log = await openLog(directory);
-    const job = new IngestJob(log, sources, keyOf, senderFor(log, options.durability, options.batch));
+    const job = new IngestJob(log, sources, keyOf, new BatchSender(log, options.durability, options.batch));
     const failure = await job.run(interruption.signal);
     const status = failure !== undefined ? 'failed' : interruption.signal.aborted ? 'interrupted' : 'complete';
     await printSummary(session, { directory, status, ...job.result() }, options.json);
     if (failure !== undefined) throw failure;
-    const interrupted = interruption.failure(`stopped behind ${job.position}`);
+    const interrupted = interruption.failure(`stopped behind ${job.position}`, 'go on with the line behind it');
     if (interrupted !== undefined) throw interrupted;
   } finally {
     interruption.end();
@@ -76,7 +76,10 @@ async function ingest(
 }
 
 function keyChooser(options: IngestOptions): KeyOfLine {
-  if (options.keyField !== undefined) return keyAtPath(options.keyField);
+  if (options.keyField !== undefined) {
+    if (options.keyHex) throw new CliError('USAGE', '--key-hex is of --key, and cannot stand beside --key-field');
+    return keyAtPath(options.keyField);
+  }
   if (options.key === undefined) throw new CliError('USAGE', 'one of --key and --key-field is needed');
   const key = parseKey(options.key, options.keyHex);
   return () => key;

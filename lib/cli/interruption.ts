@@ -32,9 +32,9 @@ export class Interruption {
   }
 
   /** The failure of a command that a signal ended; undefined while there was no signal. */
-  failure(message: string): CliError | undefined {
+  failure(message: string, hint?: string): CliError | undefined {
     if (this.#exitCode === undefined) return undefined;
-    return new CliError(this.#exitCode === EXIT.interrupted ? 'INTERRUPTED' : 'TERMINATED', message);
+    return new CliError(this.#exitCode === EXIT.interrupted ? 'INTERRUPTED' : 'TERMINATED', message, hint);
   }
 
   /** Leaves the signals to their defaults again. */

@@ -21,14 +21,17 @@ export function keyAtPath(path: string): KeyOfLine {
 }
 
 function member(value: unknown, name: string, path: string): unknown {
+  // Of an array its elements only, not its length.
+  const isNamed = typeof value === 'object' && value !== null && (!Array.isArray(value) || /^\d+$/.test(name));
   // Own members only: every object would have a `constructor`.
-  const found = typeof value === 'object' && value !== null ? Object.getOwnPropertyDescriptor(value, name) : undefined;
+  const found = isNamed ? Object.getOwnPropertyDescriptor(value, name) : undefined;
   if (found === undefined) throw new CliError('BAD_INPUT', `the line has no field ${path}`);
   return found.value;
 }
 
+/** ASCII white space only, or nothing. */
 function isBlank(line: Buffer): boolean {
-  return line.length < 100 && line.toString('latin1').trim() === '';
+  return line.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d));
 }
 
 function parseLine(line: Buffer): unknown {

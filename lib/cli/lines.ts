@@ -11,6 +11,7 @@ import { formatCount } from './units.js';
 const READ_BYTES = 2 ** 20;
 const NEWLINE = 0x0a;
 const STDIN_FD = 0;
+const INPUT_HINT = 'give files that this user may read, or - for standard input';
 
 /** Where lines come from. */
 export interface Source {
@@ -67,7 +68,11 @@ export class LineSplitter {
 
   #check(moreBytes: number): void {
     if (this.#begunBytes + moreBytes <= this.#lineBytesMax) return;
-    throw new CliError('TOO_LARGE', `the line has more than ${formatCount(this.#lineBytesMax)} bytes`);
+    throw new CliError(
+      'TOO_LARGE',
+      `the line has more than ${formatCount(this.#lineBytesMax)} bytes`,
+      'split it: those before it are stored',
+    );
   }
 }
 
@@ -75,7 +80,7 @@ async function fileSource(path: string): Promise<Source> {
   try {
     await access(path, constants.R_OK);
     const stats = await stat(path);
-    if (stats.isDirectory()) throw new CliError('BAD_INPUT', `${path} is a directory`);
+    if (stats.isDirectory()) throw isDirectory(path);
     return {
       name: path,
       bytes: stats.isFile() ? stats.size : undefined,
@@ -83,14 +88,19 @@ async function fileSource(path: string): Promise<Source> {
     };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT') throw new CliError('NOT_FOUND', `no file ${path}`);
-    if (code === 'EACCES') throw new CliError('PERMISSION', `no permission to read ${path}`);
+    if (code === 'ENOENT') throw new CliError('NOT_FOUND', `no file ${path}`, INPUT_HINT);
+    if (code === 'EACCES') throw new CliError('PERMISSION', `no permission to read ${path}`, INPUT_HINT);
     throw error;
   }
 }
 
+function isDirectory(name: string): CliError {
+  return new CliError('BAD_INPUT', `${name} is a directory`, INPUT_HINT);
+}
+
 function stdinSource(): Source {
   const stats = fstatSync(STDIN_FD);
+  if (stats.isDirectory()) throw isDirectory('standard input');
   return {
     name: 'stdin',
     bytes: stats.isFile() ? stats.size : undefined,

@@ -46,13 +46,12 @@ async function ls(session: Session, directory: string, glob: string | undefined,
       await session.note(`The log at ${directory} has no streams.`);
     } else {
       const nowUs = Date.now() * 1000;
-      const [titles = '', ...lines] = tableLines(
-        COLUMNS,
-        streams.map((stream) => rowOf(stream, nowUs)),
-        session.out.columns,
-      );
-      await session.out.line(session.style('bold', titles));
-      for (const line of lines) await session.out.line(line);
+      const rows = streams.map((stream) => rowOf(stream, nowUs));
+      let isTitle = true;
+      for (const line of tableLines(COLUMNS, rows, session.out.columns)) {
+        await session.out.line(isTitle ? session.style('bold', line) : line);
+        isTitle = false;
+      }
     }
   });
 }
@@ -66,11 +65,11 @@ function rowOf(stream: StreamInfo, nowUs: number): string[] {
     count === 0 ? '-' : formatCount(stream.firstSeq),
     count === 0 ? '-' : formatCount(stream.nextSeq - 1),
     formatCount(stream.segments),
-    formatDuration((nowUs - stream.lastTimeUs) / 1000),
+    stream.lastLsn === 0 ? '-' : formatDuration((nowUs - stream.lastTimeUs) / 1000),
   ];
 }
 
-/** Without records, firstSeq is one more than lastSeq. */
+/** Without records, firstSeq is one more than lastSeq, and nothing is known of a last one. */
 function jsonStream(stream: StreamInfo): object {
   const { id, firstSeq, nextSeq, bytes, segments, lastLsn, lastTimeUs, createdUs } = stream;
   return {
@@ -81,9 +80,9 @@ function jsonStream(stream: StreamInfo): object {
     firstSeq,
     lastSeq: nextSeq - 1,
     segments,
-    lastLsn,
-    lastTime: formatTime(lastTimeUs),
-    lastTimeUs,
+    ...(lastLsn === 0
+      ? { lastLsn: null, lastTime: null, lastTimeUs: null }
+      : { lastLsn, lastTime: formatTime(lastTimeUs), lastTimeUs }),
     created: formatTime(createdUs),
     createdUs,
   };

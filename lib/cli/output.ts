@@ -68,9 +68,9 @@ export function jsonLine(value: unknown): string {
   );
 }
 
-/** Any text as one harmless line. */
+/** Any text as one harmless line: what stands on another line is shown with \n before it. */
 export function oneLine(text: string): string {
-  return escapeText(text.trim().replace(/\s*\n\s*/g, ' '));
+  return escapeText(text.trim());
 }
 
 function unicodeEscape(unit: number): string {

@@ -9,16 +9,18 @@ const TEXT_COLUMNS = 58;
 const BAR_COLUMNS_MAX = 40;
 const BAR_COLUMNS_MIN = 5;
 
-/** The progress of bytes towards a total, if it is known. */
+/** The progress of bytes, or of what `show` says, towards a total, if it is known. */
 export class Progress {
   readonly #bar: SingleBar | undefined;
+  readonly #show: (amount: number) => string;
   #total: number | undefined;
   readonly #startMs: number = Date.now();
   readonly #stop = () => this.#bar?.stop();
 
   /** `total` undefined: it is not known, so that there is no bar, only figures. */
-  constructor(total: number | undefined) {
+  constructor(total: number | undefined, show: (amount: number) => string = formatBytes) {
     this.#total = total;
+    this.#show = show;
     if (!process.stderr.isTTY || process.env.TERM === 'dumb') return;
     this.#bar = new SingleBar(optionsFor(process.stderr.columns || 80, total));
     this.#bar.start(total ?? 1, 0, this.#payload(0));
@@ -44,9 +46,9 @@ export class Progress {
     const rate = done / seconds;
     const left = this.#total === undefined || rate === 0 ? undefined : ((this.#total - done) / rate) * 1000;
     return {
-      done: formatBytes(done),
-      total_bytes: formatBytes(this.#total ?? 0),
-      rate: `${formatBytes(rate)}/s`,
+      done: this.#show(done),
+      total_amount: this.#show(this.#total ?? 0),
+      rate: `${this.#show(rate)}/s`,
       left: left === undefined ? '-' : formatDuration(Math.max(0, Math.ceil(left / 1000) * 1000)),
       elapsed: formatDuration(seconds * 1000),
     };
@@ -54,7 +56,7 @@ export class Progress {
 }
 
 function optionsFor(columns: number, total: number | undefined): Options {
-  const known = `{bar} {percentage}% | {done} of {total_bytes} | {rate} | {left} left`;
+  const known = `{bar} {percentage}% | {done} of {total_amount} | {rate} | {left} left`;
   return {
     stream: process.stderr,
     format: total === undefined ? '{done} | {rate} | {elapsed}' : known,

@@ -3,7 +3,7 @@
 
 import { styleText } from 'node:util';
 import { type Log, openLog, SeglogError } from '../index.js';
-import { damageLine } from './damage-line.js';
+import { damageLine, distinct } from './damage-line.js';
 import { EXIT } from './exit-codes.js';
 import { CliError } from './failure.js';
 import { jsonDamage } from './json.js';
@@ -49,7 +49,7 @@ export async function withLog(
   } finally {
     await log.close();
   }
-  for (const damage of [...log.recovery.damage, ...log.damage]) {
+  for (const damage of distinct([...log.recovery.damage, ...log.damage])) {
     session.exitCode = EXIT.damaged;
     await session.note(
       options.json ? jsonLine({ damage: jsonDamage(damage) }) : `seglog: damage: ${damageLine(damage)}`,

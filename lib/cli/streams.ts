@@ -17,7 +17,7 @@ export function findStream(log: Log, key: string | Buffer): StreamInfo {
 
 /** The streams whose key is, or matches, `pattern`, by key: a stream of exactly that key comes before all patterns. */
 export function matchStreams(log: Log, pattern: string | undefined): StreamInfo[] {
-  const streams = log.streams().sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
+  const streams = sortedByKey(log.streams());
   if (pattern === undefined) return streams;
   const exact = streams.find((stream) => stream.key === pattern);
   if (exact !== undefined) return [exact];
@@ -29,6 +29,12 @@ export function matchStreams(log: Log, pattern: string | undefined): StreamInfo[
 export function noStream(pattern: string): CliError {
   const shown = escapeText(pattern);
   return new CliError('NOT_FOUND', isGlob(pattern) ? `no stream matches ${shown}` : `no stream ${shown}`, LOOK);
+}
+
+/** By the bytes of their keys, each of which is encoded once. */
+function sortedByKey(streams: readonly StreamInfo[]): StreamInfo[] {
+  const entries = streams.map((stream) => ({ stream, bytes: Buffer.from(stream.key) }));
+  return entries.sort((a, b) => Buffer.compare(a.bytes, b.bytes)).map(({ stream }) => stream);
 }
 
 function matcherOf(pattern: string): (key: StreamInfo['key']) => boolean {

@@ -2,8 +2,7 @@
 // Tables without lines, as wide as they need to be, or as wide as the terminal: then one column is cut.
 
 import Table from 'cli-table3';
-import stringWidth from 'string-width';
-import { cutText } from './text.js';
+import { cutText, textWidth } from './text.js';
 
 export interface Column {
   readonly title: string;
@@ -15,6 +14,8 @@ export interface Column {
 const GAP = '  ';
 /** A column is never cut to less. */
 const CUT_COLUMNS_MIN = 8;
+/** Further rows are padded here: the library takes all rows at once, and time that grows with their square. */
+const LIBRARY_ROWS_MAX = 200;
 const NO_LINES = {
   top: '',
   'top-mid': '',
@@ -34,29 +35,44 @@ const NO_LINES = {
 };
 
 /** The table's lines, the first with the titles. `columnsMax` undefined: nothing is cut. */
-export function tableLines(
+export function* tableLines(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   columnsMax: number | undefined,
-): string[] {
+): Generator<string, void, void> {
   const titles = columns.map((column) => column.title);
-  const widths = titles.map((title, index) =>
-    rows.reduce((widest, row) => Math.max(widest, stringWidth(row[index] ?? '')), stringWidth(title)),
-  );
-  const total = widths.reduce((sum, width) => sum + width, GAP.length * (columns.length - 1));
-  const excess = columnsMax === undefined ? 0 : Math.max(0, total - columnsMax);
-  const limits = widths.map((width, index) =>
-    columns[index]?.cut === true ? Math.max(Math.min(width, CUT_COLUMNS_MIN), width - excess) : width,
-  );
-  const table = new Table({
+  const limits = columnWidths(columns, rows, columnsMax);
+  const options = {
     chars: NO_LINES,
     colAligns: columns.map((column) => column.align),
     colWidths: limits,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
-  for (const row of [titles, ...rows]) table.push(row.map((cell, index) => cutText(cell, limits[index] ?? 0)));
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
+  };
+  const cut = (row: readonly string[]) => row.map((cell, index) => cutText(cell, limits[index] ?? 0));
+  const table = new Table(options);
+  for (const row of [titles, ...rows.slice(0, LIBRARY_ROWS_MAX)]) table.push(cut(row));
+  for (const line of table.toString().split('\n')) yield line.trimEnd();
+  for (let at = LIBRARY_ROWS_MAX; at < rows.length; at++) {
+    const cells = cut(rows[at] ?? []).map((cell, index) => {
+      const space = ' '.repeat(Math.max(0, (limits[index] ?? 0) - textWidth(cell)));
+      return columns[index]?.align === 'right' ? space + cell : cell + space;
+    });
+    yield cells.join(GAP).trimEnd();
+  }
+}
+
+function columnWidths(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  columnsMax: number | undefined,
+): number[] {
+  const widths = columns.map(({ title }) => textWidth(title));
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, textWidth(cell));
+  }
+  const total = widths.reduce((sum, width) => sum + width, GAP.length * (columns.length - 1));
+  const excess = columnsMax === undefined ? 0 : Math.max(0, total - columnsMax);
+  return widths.map((width, index) =>
+    columns[index]?.cut === true ? Math.max(Math.min(width, CUT_COLUMNS_MIN), width - excess) : width,
+  );
 }

@@ -21,6 +21,8 @@ import { shownWidth } from './text.js';
 const COUNT_DEFAULT = 10;
 const COUNT_MAX = 1_000_000;
 const INTERVAL_MS_DEFAULT = 250;
+const INTERVAL_MS_MIN = 10;
+const INTERVAL_MS_MAX = 86_400_000;
 const KEY_COLUMNS_MAX = 32;
 /** Opening a log takes at most this part of the time while it is followed. */
 const BUSY_PART = 0.2;
@@ -49,7 +51,7 @@ export function addTail(program: Command, session: Session): void {
     .option('-f, --follow', 'go on with the records that come, until ^C', false)
     .addOption(
       new Option('--interval <time>', 'how often to look for them')
-        .argParser(atLeast10Ms)
+        .argParser(parseInterval)
         .default(INTERVAL_MS_DEFAULT, `${INTERVAL_MS_DEFAULT}ms`),
     );
   withSkipDamage(withJson(command))
@@ -59,10 +61,10 @@ export function addTail(program: Command, session: Session): void {
     );
 }
 
-function atLeast10Ms(text: string): number {
+function parseInterval(text: string): number {
   const intervalMs = duration(text);
-  if (intervalMs >= 10) return intervalMs;
-  throw new InvalidArgumentError('It is less than 10ms.');
+  if (intervalMs >= INTERVAL_MS_MIN && intervalMs <= INTERVAL_MS_MAX) return intervalMs;
+  throw new InvalidArgumentError('It is not from 10ms to 1d.');
 }
 
 class Tail {
@@ -105,7 +107,8 @@ class Tail {
         await this.#session.out.flush();
       }
       const tookMs = performance.now() - startMs;
-      await setTimeout(Math.max(this.#options.interval, tookMs / BUSY_PART), undefined, { signal });
+      const pauseMs = Math.min(INTERVAL_MS_MAX, Math.max(this.#options.interval, tookMs / BUSY_PART));
+      await setTimeout(pauseMs, undefined, { signal });
     }
   }
 

@@ -26,6 +26,12 @@ export function escapeBytes(bytes: Buffer): string {
   return bytes.toString('latin1').replace(other, (character) => `\\x${hex(character.charCodeAt(0), 2)}`);
 }
 
+/** Columns that text takes on a terminal. */
+export function textWidth(text: string): number {
+  // Most text is ASCII, and the library takes a hundred times as long to find that out.
+  return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(text);
+}
+
 /** A key as it is shown. Its own backslashes are doubled, so that no two keys look alike. */
 export function showKey(key: Key): string {
   return typeof key === 'string' ? escapeText(key.replaceAll('\\', '\\\\')) : escapeBytes(key);
@@ -33,7 +39,7 @@ export function showKey(key: Key): string {
 
 /** Columns that a key takes as it is shown. */
 export function shownWidth(key: Key): number {
-  return stringWidth(showKey(key));
+  return textWidth(showKey(key));
 }
 
 /** As much of `bytes` as fits in `bytesMax` without cutting a character in two, and how many bytes were left out. */
@@ -47,11 +53,11 @@ export function cutBytes(bytes: Buffer, bytesMax: number): { readonly kept: Buff
 
 /** Text cut to so many columns, the last of them an ellipsis where something was cut. */
 export function cutText(text: string, columns: number): string {
-  if (stringWidth(text) <= columns) return text;
+  if (textWidth(text) <= columns) return text;
   let kept = '';
   let width = 0;
   for (const character of text) {
-    width += stringWidth(character);
+    width += textWidth(character);
     if (width > columns - 1) break;
     kept += character;
   }
@@ -60,7 +66,7 @@ export function cutText(text: string, columns: number): string {
 
 /** Text with spaces behind it up to a width. */
 export function padText(text: string, columns: number): string {
-  return text + ' '.repeat(Math.max(0, columns - stringWidth(text)));
+  return text + ' '.repeat(Math.max(0, columns - textWidth(text)));
 }
 
 function hex(value: number, digits: number): string {

@@ -72,6 +72,17 @@ export function parseDuration(text: string): number | undefined {
   return totalMs;
 }
 
+/** Milliseconds since 1970 of a date or time in ISO 8601, local time where it has no zone; undefined where it is none. */
+export function parseTime(text: string): number | undefined {
+  const [, date] = /^(\d{4}-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? [];
+  if (date === undefined) return undefined;
+  // Date.parse goes on into the next month behind the last day of one.
+  const dateMs = Date.parse(date);
+  if (Number.isNaN(dateMs) || !new Date(dateMs).toISOString().startsWith(date)) return undefined;
+  const timeMs = Date.parse(text);
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
 /** ISO 8601 with all six digits of the microseconds that are stored. */
 export function formatTime(timeUs: number): string {
   const milliseconds = Math.floor(timeUs / 1000);

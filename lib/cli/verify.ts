@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import { type Damage, type Log, SeglogError, type VerifyProgress, type VerifyReport } from '../index.js';
 import { withDirectory, withJson } from './arguments.js';
-import { damageLine } from './damage-line.js';
+import { damageLine, distinct } from './damage-line.js';
 import { EXIT } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import { jsonDamage } from './json.js';
@@ -70,11 +70,6 @@ function damageOf(error: unknown): readonly Damage[] {
     return error.report.damage;
   }
   throw error;
-}
-
-/** The same damage may be met by opening and by verifying. */
-function distinct(damage: readonly Damage[]): Damage[] {
-  return [...new Map(damage.map((one) => [`${one.file}:${one.offset}:${one.key}`, one])).values()];
 }
 
 function jsonReport(directory: string, report: Verified): object {

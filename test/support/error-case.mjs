@@ -38,6 +38,20 @@ const cases = {
     await reopens(1);
     return result;
   },
+  async 'making on a full disk'() {
+    fillDisk();
+    const error = await caught(() => openLog(path, SMALL));
+    same((await caught(() => openLog(path, { readOnly: true }))).code, 'NOT_FOUND');
+    same((await caught(() => openLog(path, { create: 'never' }))).code, 'NOT_FOUND');
+    rmSync(ballast);
+    const log = await openLog(path, SMALL);
+    same(log.recovery.status, 'new');
+    same(log.streams().length, 0);
+    await log.append('key', 'data');
+    await log.close();
+    await reopens(1);
+    return { error, afterwards: 'begun' };
+  },
   async 'append on a full disk'() {
     return onFullJournal((log) => caught(() => log.append('key', Buffer.alloc(8000))));
   },

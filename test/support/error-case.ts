@@ -35,7 +35,8 @@ export async function meetInChild(context: TestContext, name: string, surroundin
   return JSON.parse(exit.reports);
 }
 
-function onDisk(bytes: number, directory: string, command: readonly string[]): string[] {
+/** A command that has a file system of its own, of this size, in the directory. */
+export function onDisk(bytes: number, directory: string, command: readonly string[]): string[] {
   // Without being root, as root of a user namespace.
   const namespaces = process.getuid?.() === 0 ? ['-m'] : ['-U', '-r', '-m'];
   const mount = `mount -t tmpfs -o mode=0777,size=${bytes} none "$0" && exec "$@"`;
@@ -44,7 +45,8 @@ function onDisk(bytes: number, directory: string, command: readonly string[]): s
 
 let mountable: boolean | undefined;
 
-function canMount(): boolean {
+/** Whether `onDisk` works on this machine. */
+export function canMount(): boolean {
   if (mountable !== undefined) return mountable;
   const [program = '', ...args] = onDisk(65_536, temporaryDirectory(), ['true']);
   try {

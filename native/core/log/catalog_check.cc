@@ -25,9 +25,10 @@ Status CatalogCheck::Step() {
 Status CatalogCheck::Open() {
   Result<std::unique_ptr<io::File>> file = fs_->Open(path_, io::OpenOptions{});
   if (!file.ok()) {
-    if (file.status().code() != Code::kNotFound) return file.status();
-    missing_ = true;
-    Reject("there is no such file");
+    const Code code = file.status().code();
+    if (code != Code::kNotFound && code != Code::kNotALog) return file.status();
+    missing_ = code == Code::kNotFound;
+    Reject(missing_ ? "there is no such file" : file.status().message());
     return Status::Ok();
   }
   file_ = std::move(file).value();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The destager's end of a session. Everything is committed and durable, and the committer rests. A
-// clean snapshot comes first, and then the log is closed. Where its journal has grown, it is made
-// small after that, so that it takes little room and opens fast: what can be destaged is, the rest
-// is repeated in a file just long enough for it, two more snapshots begin there, and all other
-// files are removed. A disk that is too full for that leaves the journal as it was.
+// Methods of Destager (destager.h): its end of a session. Everything is committed and durable, and
+// the committer rests. A clean snapshot comes first, and then the log is closed. Where its journal
+// has grown, it is made small after that, so that it takes little room and opens fast: what can be
+// destaged is, the rest is repeated in a file just long enough for it, two more snapshots begin
+// there, and all other files are removed. A disk that is too full for that leaves the journal as it
+// was.
 #include <algorithm>
 
 #include "format/key_name.h"

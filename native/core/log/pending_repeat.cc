@@ -7,7 +7,9 @@
 namespace seglog::log {
 namespace {
 
-constexpr std::uint64_t kItemOverhead = 40;
+// What an item takes beside its bytes at most: header, fixed fields, and padding to the next item.
+constexpr std::uint64_t kItemOverhead =
+    format::kItemHeaderBytes + format::kBytesItemFixedBytes + format::kItemAlignment;
 
 // Pieces begin where frames can.
 std::uint64_t PieceBytes(const State* state) {

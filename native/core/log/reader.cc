@@ -202,9 +202,9 @@ Status Reader::ReadSegment(const ReadRequest& request, const Place& place, std::
   }
   if (result->records.empty() && *sequence < row.next_sequence && request.from_lsn == 0) {
     const Status cut(Code::kCorrupt, "a segment ends before its last record");
-    if (!request.skip_corruption) return cut.WithPath(place.segment.path());
     result->damage.push_back(
         place.segment.DamageAt(offset, 0, cut.message(), *sequence, row.next_sequence));
+    if (!request.skip_corruption) return cut.WithPath(place.segment.path());
   }
   if (result->records.empty()) *sequence = std::max(*sequence, row.next_sequence);
   return Status::Ok();
@@ -275,7 +275,7 @@ void Reader::AddColumns(const SegmentWindow& window, const format::FrameHeader& 
 // Nothing was collected before the damage at *offset. An error, or on to the next sound frame.
 Status Reader::SkipDamage(const ReadRequest& request, const Place& place, const Status& cause,
                           std::uint64_t* offset, std::uint64_t* sequence, ReadResult* result) {
-  if (cause.code() != Code::kCorrupt && cause.code() != Code::kNotFound) return cause;
+  if (!IsLost(cause)) return cause;
   const SegmentView& segment = place.segment;
   std::uint64_t found = *offset + format::kFrameAlignment;
   format::FrameHeader header;

@@ -6,15 +6,6 @@
 #include "log/frame_check.h"
 
 namespace seglog::log {
-namespace {
-
-// Where a step that met an error of the system leaves it to its caller, and damage is collected.
-bool IsDamage(const Status& status) {
-  return status.code() == Code::kCorrupt || status.code() == Code::kNotFound ||
-         status.code() == Code::kFormatUnsupported;
-}
-
-}  // namespace
 
 SegmentOrigin OriginOf(const State& state, const Stream& stream, const Segment* before) {
   if (before == nullptr) {
@@ -306,7 +297,11 @@ Status SegmentCheck::CheckFooter() {
   const format::CatalogSegment& row = view_.row();
   position_ = StoredBytes(row);
   const Result<SegmentFiles::FileRef> file = view_.OpenFile();
-  if (!file.ok()) return file.status();
+  if (!file.ok()) {
+    if (!IsDamage(file.status())) return file.status();
+    AddDamage(row.footer_offset, row.footer_bytes, file.status().message());
+    return Status::Ok();
+  }
   bool long_enough = false;
   SEGLOG_RETURN_IF_ERROR(CheckLength(file.value().get(), &long_enough));
   if (!long_enough) return Status::Ok();
@@ -314,7 +309,13 @@ Status SegmentCheck::CheckFooter() {
   bytes.Resize(static_cast<std::size_t>(StoredBytes(row) - row.end));
   const Result<std::size_t> read = file.value()->ReadAt(row.end, bytes.mutable_bytes());
   if (!read.ok()) return read.status();
-  if (read.value() == bytes.size()) CheckFooterBytes(bytes.mutable_bytes());
+  if (read.value() < bytes.size()) {
+    // It was long enough just now.
+    AddDamage(row.end + read.value(), bytes.size() - read.value(),
+              "the sealed file is shorter than it was");
+    return Status::Ok();
+  }
+  CheckFooterBytes(bytes.mutable_bytes());
   return Status::Ok();
 }
 

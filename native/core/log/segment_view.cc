@@ -93,9 +93,9 @@ Result<SegmentView::Search> SegmentView::SearchFrame(std::uint64_t sequence, std
   if (*offset + format::kFrameHeaderBytes > row_.end) return Search::kNone;
   SegmentWindow window;
   const Status fetched = Fetch(*offset, kSearchBytes, &window);
-  if (!fetched.ok() && fetched.code() != Code::kNotFound) return fetched;
+  if (!fetched.ok() && !IsDamage(fetched)) return fetched;
   if (!fetched.ok() || window.bytes.size() < format::kFrameHeaderBytes) {
-    // The file is gone, or ends here. What memory holds is sound all the same.
+    // The file is gone or is none, or it ends here. What memory holds is sound all the same.
     const std::uint64_t in_memory = FirstInMemory();
     if (in_memory <= *offset) return Search::kNone;
     *offset = in_memory;

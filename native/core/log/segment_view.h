@@ -17,6 +17,19 @@
 
 namespace seglog::log {
 
+// Bytes of a segment that are gone or wrong: its file is missing, or they fail their checks.
+// Reading around damage passes over these.
+inline bool IsLost(const Status& status) {
+  return status.code() == Code::kCorrupt || status.code() == Code::kNotFound;
+}
+// What verifying lists as damage of the segment. Besides what is lost: a file of another version,
+// and what is no file of the log's, such as a link that was put in its place. Reads refuse these
+// two; any other failure is the system's, and ends verifying and reading alike.
+inline bool IsDamage(const Status& status) {
+  return IsLost(status) || status.code() == Code::kFormatUnsupported ||
+         status.code() == Code::kNotALog;
+}
+
 // A piece of a segment, in memory of its own.
 struct SegmentWindow {
   std::uint64_t offset = 0;  // in the segment

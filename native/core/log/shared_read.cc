@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The reader in segments that streams share. A stream's newest frame is in the table, and each
-// frame says where the one before it lies: so the way goes back to the first that is wanted, and
-// its records are returned in one slab. A stream has few bytes there
+// Methods of Reader (reader.h): reading in segments that streams share. A stream's newest frame is
+// in the table, and each frame says where the one before it lies: so the way goes back to the first
+// that is wanted, and its records are returned in one slab. A stream has few bytes there
 // (Options::shared_stream_bytes_max). Where a link is damaged, the segments are searched for the
 // frames behind it.
 #include <algorithm>
@@ -15,10 +15,6 @@ namespace {
 // Holds most frames of tiny streams; a larger one is read again.
 constexpr std::uint64_t kFirstReadBytes = 2048;
 
-bool IsMissing(const Status& status) {
-  return status.code() == Code::kCorrupt || status.code() == Code::kNotFound;
-}
-
 }  // namespace
 
 // Returns records from *sequence on, as far as they are in shared segments.
@@ -29,7 +25,7 @@ Status Reader::ReadShared(const ReadRequest& request, const Place& place, std::u
   format::SharedPosition stopped;
   const Status walked = WalkLinks(place, *sequence, &frames, &stopped);
   if (!walked.ok()) {
-    if (!IsMissing(walked)) return walked;
+    if (!IsLost(walked)) return walked;
     SEGLOG_RETURN_IF_ERROR(SearchShared(place, *sequence, stopped, &frames));
   }
   CollectShared(request, frames, sequence, result);
@@ -136,7 +132,7 @@ Status Reader::SearchShared(const Place& stream, std::uint64_t sequence,
     while (offset < place.segment.row().end) {
       SharedFrame frame;
       const Status fetched = place.segment.FetchFrame(offset, kFirstReadBytes, &frame.window);
-      if (!fetched.ok() && !IsMissing(fetched)) return fetched;
+      if (!fetched.ok() && !IsLost(fetched)) return fetched;
       const Result<format::FrameHeader> header =
           fetched.ok() ? format::VerifyFrame(frame.window.bytes, id, offset)
                        : Result<format::FrameHeader>(fetched);
