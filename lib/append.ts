@@ -18,10 +18,14 @@ import type {
   BatchResult,
   IngestOptions,
   StreamBatchRecord,
+  SyncAppendOptions,
+  SyncBatchOptions,
 } from './types.js';
 
 const APPEND_OPTIONS = ['headers', 'durability', 'signal'];
 const BATCH_OPTIONS = ['durability', 'signal'];
+const SYNC_APPEND_OPTIONS = ['headers', 'durability'];
+const SYNC_BATCH_OPTIONS = ['durability'];
 const INGEST_OPTIONS = ['headers'];
 const BATCH_RECORD_FIELDS = ['key', 'data', 'headers'];
 const STREAM_BATCH_RECORD_FIELDS = ['data', 'headers'];
@@ -105,6 +109,62 @@ function submitBatch<T extends StreamBatchRecord>(
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+/** See {@link Log.appendSync}. */
+export function appendSync(
+  engine: Engine,
+  keyOrRef: StreamRef | string | Uint8Array,
+  data: string | Uint8Array,
+  options: SyncAppendOptions | undefined,
+): AppendResult {
+  if (options !== undefined) checkOptions(options, SYNC_APPEND_OPTIONS, 'appendSync');
+  const { headers, durability } = options ?? NO_OPTIONS;
+  const stream = refOf(engine, keyOrRef);
+  const encoded = encodeHeaders(headers);
+  const chosen = durabilityIndex(engine, durability);
+  return engine.appendSync(stream, chosen, encoded, checkData(engine, data, 'data'));
+}
+
+/** See {@link Log.appendBatchSync}. */
+export function appendBatchSync(
+  engine: Engine,
+  records: readonly BatchRecord[],
+  options: SyncBatchOptions | undefined,
+): BatchResult {
+  return submitBatchSync(engine, records, BATCH_RECORD_FIELDS, ({ key }) => engine.refOf(key), options);
+}
+
+/** See {@link Stream.appendBatchSync}. */
+export function appendBatchSyncTo(
+  engine: Engine,
+  ref: StreamRef,
+  records: readonly StreamBatchRecord[],
+  options: SyncBatchOptions | undefined,
+): BatchResult {
+  return submitBatchSync(engine, records, STREAM_BATCH_RECORD_FIELDS, () => ref, options);
+}
+
+function submitBatchSync<T extends StreamBatchRecord>(
+  engine: Engine,
+  records: readonly T[],
+  fields: readonly string[],
+  refOfRecord: (record: T) => StreamRef,
+  options: SyncBatchOptions | undefined,
+): BatchResult {
+  if (options !== undefined) checkOptions(options, SYNC_BATCH_OPTIONS, 'appendBatchSync');
+  checkArray(records, 'records');
+  const durability = durabilityIndex(engine, options?.durability);
+  engine.log();
+  const count = records.length;
+  if (count === 0) return { firstLsn: 0, records: [] };
+  const checked = checkBatch(engine, records, count, fields, refOfRecord);
+  const batch = packBatch(engine, checked);
+  return engine.appendBatchSync(
+    checked.map(({ ref }) => ref),
+    durability,
+    batch,
+  );
 }
 
 /** See {@link Log.ingest}. */

@@ -160,6 +160,13 @@ export class Channel {
     return { firstLsn, sequences };
   }
 
+  /** Commits on this thread until there is room again. */
+  awaitRoomHere(log: NativeLog, ticket: number): void {
+    this.ring.publish();
+    this.#native.drain(log, ticket);
+    this.awaitHere(log, ticket);
+  }
+
   /** A read or verification was begun, or has ended. */
   expectOther(): void {
     this.#others++;

@@ -12,7 +12,7 @@ import type { Damage } from './report.js';
 import type { PackedBatch } from './ring.js';
 import { StreamRef } from './stream-ref.js';
 import { Appended, type Reject, type Resolve, type Waiter } from './tickets.js';
-import type { BatchResult, LogStats } from './types.js';
+import type { AppendResult, BatchResult, LogStats } from './types.js';
 
 /** What waits for room, to be handed over later. */
 interface Waiting {
@@ -37,6 +37,8 @@ export interface NativeRead {
 const KEYS_REMEMBERED_MAX = 65_536;
 /** How much damage log.damage keeps. */
 const DAMAGE_KEPT_MAX = 1000;
+/** Who waits on this thread. */
+const NOBODY: Waiter = { done: () => {}, fail: () => {} };
 /** ingest() returns false when this part of the ring is used. */
 const HIGH_WATER_PART = 0.5;
 /** Numbers per record in the layout of a large batch: stream, offset and length of the headers, of the data. */
@@ -192,6 +194,39 @@ export class Engine implements Listener {
     });
   }
 
+  /**
+   * Appends on this thread, behind what was handed over before: commits it all and returns when the record is as durable
+   * as asked. Throws the refusal.
+   */
+  appendSync(
+    stream: StreamRef,
+    durability: number,
+    headers: Uint8Array | undefined,
+    data: string | Uint8Array,
+  ): AppendResult {
+    this.#writable();
+    const none = (): void => {};
+    const { firstLsn, sequences } = this.#commitHere(() => this.#hand(stream, durability, headers, data, none, none));
+    return new Appended(sequences[0] ?? 0, firstLsn, stream.id ?? this.idOf(stream));
+  }
+
+  /** The same for a batch. */
+  appendBatchSync(refs: readonly StreamRef[], durability: number, batch: PackedBatch): BatchResult {
+    this.#writable();
+    const { firstLsn, sequences } = this.#commitHere(() => this.#handBatch(durability, NOBODY, batch));
+    return this.#batchResult(refs, firstLsn, sequences);
+  }
+
+  /** Makes everything that was handed over durable, on this thread. */
+  syncSync(): void {
+    this.log();
+    const channel = this.#channel;
+    if (this.options.readOnly) return;
+    this.#commitHere(() =>
+      channel.request(channel.tickets.add(NOBODY), (log, token) => void this.#native.sync(log, token)),
+    );
+  }
+
   /** Hands a record over for which nobody waits. False once much waits. */
   ingest(stream: StreamRef, headers: Uint8Array | undefined, data: string | Uint8Array): boolean {
     const log = this.#writable();
@@ -345,6 +380,20 @@ export class Engine implements Listener {
 
   get #queueLength(): number {
     return this.#queue.length - this.#queueStart;
+  }
+
+  // What waits for room goes first, and what has none makes it: a commit on this thread takes all that the ring holds.
+  #commitHere(hand: () => boolean | Failure): { firstLsn: number; sequences: ArrayLike<number> } {
+    const channel = this.#channel;
+    for (;;) {
+      if (this.#queueLength > 0) this.#pump();
+      const taken = this.#queueLength > 0 ? false : hand();
+      if (taken === true) return channel.awaitHere(this.#log, channel.tickets.last);
+      if (taken !== false) throw toError(taken);
+      const ticket = channel.tickets.add(NOBODY);
+      channel.awaitRoomHere(this.#log, ticket);
+      channel.take();
+    }
   }
 
   #writable(): NativeLog {

@@ -31,6 +31,8 @@ export type {
   ReadOptions,
   StreamBatchRecord,
   StreamInfo,
+  SyncAppendOptions,
+  SyncBatchOptions,
   WaitOptions,
 } from './types.js';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify.js';

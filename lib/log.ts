@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An open log.
 
-import { append, appendBatch, ingest, withSignal } from './append.js';
+import { append, appendBatch, appendBatchSync, appendSync, ingest, withSignal } from './append.js';
 import { checkOptions, toBytes } from './check.js';
 import type { Engine } from './engine.js';
 import { keyOf } from './key.js';
@@ -19,6 +19,8 @@ import type {
   LogReadOptions,
   LogStats,
   StreamInfo,
+  SyncAppendOptions,
+  SyncBatchOptions,
   WaitOptions,
 } from './types.js';
 import { type VerifyOptions, type VerifyReport, verify } from './verify.js';
@@ -84,6 +86,28 @@ export class Log implements AsyncDisposable {
    */
   appendBatch(records: readonly BatchRecord[], options?: BatchOptions): Promise<BatchResult> {
     return appendBatch(this.#engine, records, options);
+  }
+
+  /**
+   * As {@link Log.append}, and returns when the record is as durable as asked: everything that was handed over before,
+   * and then this record, is committed on the calling thread, which waits for the disk. What an embedded database wants:
+   * no event loop, no other thread on the way. Throws what `append` rejects with, save QUEUE_FULL.
+   *
+   * @example
+   * const { lsn } = log.appendSync('wal', JSON.stringify({ set: 'a', to: 1 }));
+   */
+  appendSync(key: string | Uint8Array, data: string | Uint8Array, options?: SyncAppendOptions): AppendResult {
+    return appendSync(this.#engine, key, data, options);
+  }
+
+  /** As {@link Log.appendBatch}, on the calling thread: see {@link Log.appendSync}. */
+  appendBatchSync(records: readonly BatchRecord[], options?: SyncBatchOptions): BatchResult {
+    return appendBatchSync(this.#engine, records, options);
+  }
+
+  /** As {@link Log.sync}, on the calling thread: see {@link Log.appendSync}. Throws NO_SPACE, FAILED, CLOSED. */
+  syncSync(): void {
+    this.#engine.syncSync();
   }
 
   /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A stream of an open log: the records of one key. A handle, so that no call looks the key up.
 
-import { append, appendBatchTo, ingest, withSignal } from './append.js';
+import { append, appendBatchSyncTo, appendBatchTo, appendSync, ingest, withSignal } from './append.js';
 import { checkInteger, checkOptions, checkSignal } from './check.js';
 import type { Engine } from './engine.js';
 import type { Key } from './key.js';
@@ -17,6 +17,8 @@ import type {
   ReadOptions,
   StreamBatchRecord,
   StreamInfo,
+  SyncAppendOptions,
+  SyncBatchOptions,
   WaitOptions,
 } from './types.js';
 
@@ -44,6 +46,16 @@ export class Stream {
   /** As `log.appendBatch`, all to this stream. */
   appendBatch(records: readonly StreamBatchRecord[], options?: BatchOptions): Promise<BatchResult> {
     return appendBatchTo(this.#engine, this.#ref, records, options);
+  }
+
+  /** As `log.appendSync`, to this stream. */
+  appendSync(data: string | Uint8Array, options?: SyncAppendOptions): AppendResult {
+    return appendSync(this.#engine, this.#ref, data, options);
+  }
+
+  /** As `log.appendBatchSync`, all to this stream. */
+  appendBatchSync(records: readonly StreamBatchRecord[], options?: SyncBatchOptions): BatchResult {
+    return appendBatchSyncTo(this.#engine, this.#ref, records, options);
   }
 
   /** As `log.ingest`, to this stream. */

@@ -69,6 +69,11 @@ export class Tickets {
     return this.#pending;
   }
 
+  /** The ticket that was given out last. */
+  get last(): number {
+    return this.#last;
+  }
+
   /** A ticket for one append to `stream`. */
   addAppend(stream: StreamRef, resolve: Resolve, reject: Reject): number {
     const ticket = this.#take();

@@ -27,6 +27,18 @@ export interface AppendOptions extends BatchOptions {
   readonly headers?: HeadersInput | undefined;
 }
 
+/** Options of a batch that is committed on the calling thread. */
+export interface SyncBatchOptions {
+  /** When the call returns. Default: the log's `durability`. */
+  readonly durability?: Durability | undefined;
+}
+
+/** Options of one append that is committed on the calling thread. */
+export interface SyncAppendOptions extends SyncBatchOptions {
+  /** Headers to store with the record. At most 64 KiB encoded. */
+  readonly headers?: HeadersInput | undefined;
+}
+
 /** Options of one ingested record. */
 export interface IngestOptions {
   /** Headers to store with the record. At most 64 KiB encoded. */

@@ -305,6 +305,7 @@ test('a native log whose segments hold everything is gone on with, and comes bac
   let native = await openLog(directory, { sharedStreamBytesMax: 0 });
   for (let count = 1; count <= 100; count++) await native.append('key', `native ${count}`);
   await native.stream('key').seal();
+  await expect.poll(() => native.stats().segmentsSealed).toBe(1);
   await native.close();
   const log = await openJsLog(directory, SMALL);
   for (let count = 101; count <= 200; count++) {

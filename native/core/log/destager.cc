@@ -42,7 +42,10 @@ StepOutcome Destager::Step() {
   if (closing) return StepClosing();
   format::CatalogDropped dropped;
   if (DropIsDue(&dropped)) return DropSegment(dropped);
-  if (phase_ == Phase::kNone && CheckpointIsDue()) BeginCheckpoint();
+  if (phase_ == Phase::kNone && CheckpointIsDue()) {
+    BeginCheckpoint();
+    return StepOutcome::kProgress;  // The committer has something to do now.
+  }
   // While a checkpoint waits for the committer, there may be other things to do.
   if (phase_ != Phase::kNone && StepCheckpoint() == StepOutcome::kProgress)
     return StepOutcome::kProgress;
