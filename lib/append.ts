@@ -7,7 +7,7 @@ import type { Engine } from './engine.js';
 import { SeglogError, typeError } from './errors.js';
 import { encodeHeaders } from './headers.js';
 import { checkDurability, type Durability } from './options.js';
-import type { PackedBatch } from './ring.js';
+import type { PackedBatch } from './packed-batch.js';
 import { StreamRef } from './stream-ref.js';
 import type { Reject, Resolve } from './tickets.js';
 import type {

@@ -6,7 +6,8 @@
 import { type Failure, toError } from './errors.js';
 import type { NativeAddon, NativeLog, NativeReadResult, NativeRing, NativeVerifyResult } from './native.js';
 import type { ResolvedOptions } from './options.js';
-import { type PackedBatch, Ring } from './ring.js';
+import type { PackedBatch } from './packed-batch.js';
+import { Ring } from './ring.js';
 import type { StreamRef } from './stream-ref.js';
 import { type Reject, type Resolve, Tickets, type Waiter } from './tickets.js';
 

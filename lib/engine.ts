@@ -8,8 +8,8 @@ import { CLOSED, closedError, type Failure, SeglogError, toError } from './error
 import { keyBytes } from './key.js';
 import type { NativeAddon, NativeLog, NativeReadResult, NativeRecovery, NativeVerifyResult } from './native.js';
 import { type Durability, nativeOptionValues, type ResolvedOptions } from './options.js';
+import { flatten, type PackedBatch } from './packed-batch.js';
 import type { Damage } from './report.js';
-import type { PackedBatch } from './ring.js';
 import { StreamRef } from './stream-ref.js';
 import { Appended, type Reject, type Resolve, type Waiter } from './tickets.js';
 import type { AppendResult, BatchResult, LogStats } from './types.js';
@@ -41,8 +41,6 @@ const DAMAGE_KEPT_MAX = 1000;
 const NOBODY: Waiter = { done: () => {}, fail: () => {} };
 /** ingest() returns false when this part of the ring is used. */
 const HIGH_WATER_PART = 0.5;
-/** Numbers per record in the layout of a large batch: stream, offset and length of the headers, of the data. */
-const LAYOUT_COLUMNS = 5;
 
 export class Engine implements Listener {
   readonly options: ResolvedOptions;
@@ -499,24 +497,4 @@ export class Engine implements Listener {
 // No room is no failure.
 function unlessFull(taken: boolean | Failure): boolean | Failure {
   return typeof taken === 'object' && taken.code === 'QUEUE_FULL' ? false : taken;
-}
-
-// A batch for the addon's call.
-function flatten(batch: PackedBatch): { bytes: Uint8Array; layout: Float64Array } {
-  const { streams, headers, data, dataBytes, byteCount } = batch;
-  const bytes = Buffer.allocUnsafe(byteCount);
-  const layout = new Float64Array(streams.length * LAYOUT_COLUMNS);
-  let offset = 0;
-  for (const [index, stream] of streams.entries()) {
-    const header = headers[index];
-    const headerBytes = header?.length ?? 0;
-    if (header !== undefined) bytes.set(header, offset);
-    const one = data[index] ?? '';
-    const length = dataBytes[index] ?? 0;
-    if (typeof one === 'string') bytes.write(one, offset + headerBytes, 'utf8');
-    else bytes.set(one, offset + headerBytes);
-    layout.set([stream, offset, headerBytes, offset + headerBytes, length], index * LAYOUT_COLUMNS);
-    offset += headerBytes + length;
-  }
-  return { bytes, layout };
 }

@@ -5,21 +5,12 @@
 
 import { typeError } from './errors.js';
 import type { NativeRing } from './native.js';
+import type { PackedBatch } from './packed-batch.js';
 
 /** Behind an idle ring the next entry begins at its start again: the same few pages stay in the processor's caches. */
 const REWIND_BYTES = 256 * 1024;
 /** Of the text of a string. */
 const UTF8_BYTES_PER_CHARACTER_MAX = 3;
-
-/** A checked batch: for each record its stream's number, headers, data and the bytes that the data takes as UTF-8. */
-export interface PackedBatch {
-  readonly streams: readonly number[];
-  readonly headers: readonly (Uint8Array | undefined)[];
-  readonly data: readonly (string | Uint8Array)[];
-  readonly dataBytes: readonly number[];
-  /** Headers and data of all records. */
-  readonly byteCount: number;
-}
 
 export class Ring {
   /** Entries may take this many bytes. */

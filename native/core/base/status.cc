@@ -48,8 +48,8 @@ Status::Status(Failure failure) : failure_(std::make_shared<const Failure>(std::
 }
 
 const Status::Failure& Status::Said() const {
-  static const Failure nothing;
-  return ok() ? nothing : *failure_;
+  static const Failure kNothing;
+  return ok() ? kNothing : *failure_;
 }
 
 Status Status::FromErrno(int error_number, const char* syscall, std::string_view path) {

@@ -57,7 +57,7 @@ Status SegmentCheck::CheckHeader() {
   // A segment of which nothing is destaged has no file yet.
   if (view_.row().destaged == 0) return Status::Ok();
   SegmentWindow page;
-  const Status fetched = view_.Fetch(0, format::kSegmentDataOffset, &page);
+  Status fetched = view_.Fetch(0, format::kSegmentDataOffset, &page);
   if (!fetched.ok()) {
     if (!IsDamage(fetched)) return fetched;
     BeginSearch(0, fetched);

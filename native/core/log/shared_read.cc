@@ -23,7 +23,7 @@ Status Reader::ReadShared(const ReadRequest& request, const Place& place, std::u
   const std::uint64_t begin = *sequence;
   std::vector<SharedFrame> frames;
   format::SharedPosition stopped;
-  const Status walked = WalkLinks(place, *sequence, &frames, &stopped);
+  Status walked = WalkLinks(place, *sequence, &frames, &stopped);
   if (!walked.ok()) {
     if (!IsLost(walked)) return walked;
     SEGLOG_RETURN_IF_ERROR(SearchShared(place, *sequence, stopped, &frames));
@@ -131,7 +131,7 @@ Status Reader::SearchShared(const Place& stream, std::uint64_t sequence,
     std::uint64_t offset = format::kSegmentDataOffset;
     while (offset < place.segment.row().end) {
       SharedFrame frame;
-      const Status fetched = place.segment.FetchFrame(offset, kFirstReadBytes, &frame.window);
+      Status fetched = place.segment.FetchFrame(offset, kFirstReadBytes, &frame.window);
       if (!fetched.ok() && !IsLost(fetched)) return fetched;
       const Result<format::FrameHeader> header =
           fetched.ok() ? format::VerifyFrame(frame.window.bytes, id, offset)
@@ -160,6 +160,7 @@ Status Reader::SearchShared(const Place& stream, std::uint64_t sequence,
 void Reader::CollectShared(const ReadRequest& request, const std::vector<SharedFrame>& frames,
                            std::uint64_t* sequence, ReadResult* result) {
   std::vector<const SharedFrame*> in_order;
+  in_order.reserve(frames.size());
   for (const SharedFrame& frame : frames) in_order.push_back(&frame);
   std::sort(in_order.begin(), in_order.end(), [](const SharedFrame* a, const SharedFrame* b) {
     return a->header.first_sequence < b->header.first_sequence;

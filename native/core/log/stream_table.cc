@@ -207,6 +207,7 @@ Status StreamTable::Apply(const format::FrameItem& item, std::uint64_t time_us,
   Stream* stream = FindId(item.stream_id);
   Segment* segment = stream == nullptr ? nullptr : stream->open_segment();
   SEGLOG_RETURN_IF_ERROR(CheckPlace(item, segment));
+  SEGLOG_ASSERT(segment != nullptr);
   format::CatalogSegment& row = segment->row;
   if (item.first_sequence != stream->next_sequence) {
     return Contradiction("a frame begins at the wrong sequence");

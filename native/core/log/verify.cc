@@ -46,7 +46,7 @@ Status Verification::Step() {
     }
     return Status::Ok();
   }
-  const Status stepped = check_->Step();
+  Status stepped = check_->Step();
   // Whatever became of a dropped segment's file means nothing.
   if (!stepped.ok() && !check_->view().WasDropped()) return stepped;
   if (!stepped.ok() || check_->done()) EndSegment();
