@@ -19,6 +19,7 @@ const suites = [
     env: { SEGLOG_INDEPENDENT_RECORDS: '1000000' },
   },
   { name: 'fuzzers', command: 'node', args: ['scripts/fuzz.mjs', '600'] },
+  { name: 'lint of the C++ tests', command: 'node', args: ['scripts/lint-native.mjs', '--tests'] },
 ];
 
 function crashBounds() {
