@@ -17,7 +17,6 @@ namespace seglog::log {
 namespace {
 
 using test::RingProducer;
-using test::RingRecord;
 
 constexpr std::size_t kUnits = 64;
 

@@ -10,6 +10,8 @@
 #include <map>
 #include <mutex>
 
+#include "test/support/ring_producer.h"
+
 namespace seglog::log {
 namespace {
 
@@ -28,9 +30,9 @@ class LogTest : public testing::Test {
     std::filesystem::remove_all(std::filesystem::path(directory_).parent_path());
   }
 
-  Status Open(const Options& options = {}) {
+  Status Open(const Options& options = {}, MutableByteSpan ring = {}) {
     const Token token = ++token_;
-    log_ = Log::Start(directory_, options, "pid=1", token, {}, [this] {
+    log_ = Log::Start(directory_, options, "pid=1", token, ring, [this] {
       const std::lock_guard lock(mutex_);
       woken_ = true;
       condition_.notify_all();
@@ -106,6 +108,45 @@ class LogTest : public testing::Test {
   std::map<Token, ReadResult> reads_;
   std::map<Token, VerifyResult> verified_;
 };
+
+TEST_F(LogTest, AppendsOfARingAreCommittedByTheThreadOrByTheCaller) {
+  constexpr std::uint32_t kRounds = 300;
+  test::RingProducer producer(4096);
+  Options options;
+  options.journal_first_bytes = options.journal_file_bytes = 256u << 10;
+  options.journal_live_bytes_max = 512u << 10;
+  options.carry_bytes_max = 16u << 10;
+  ASSERT_TRUE(Open(options, producer.memory()).ok());
+  const StreamHandle stream = log_->HandleOf("orders");
+  std::vector<std::string> written;
+  auto ticket = static_cast<std::uint32_t>(token_);
+  for (std::uint32_t round = 0; round < kRounds; ++round) {
+    const std::uint32_t first = ticket + 1;
+    for (std::uint32_t i = 0; i <= round % 7; ++i) {
+      written.push_back(std::string(round % 300, static_cast<char>('a' + ticket % 26)));
+      ASSERT_TRUE(producer.Append(++ticket, {.stream = stream, .data = written.back()}));
+    }
+    const bool here = round % 3 == 0;
+    if (producer.Publish() && !here) log_->Rouse();
+    Completion last = here ? log_->AwaitHere(ticket) : Wait(ticket);
+    ASSERT_TRUE(last.status.ok());
+    EXPECT_EQ(last.sequence, written.size());
+    EXPECT_GE(log_->DurableLsn(), written.size());
+    for (std::uint32_t other = first; other < ticket; ++other) {
+      EXPECT_TRUE(Wait(other).status.ok());
+    }
+  }
+  token_ = ticket;
+  EXPECT_EQ(ReadAll("orders"), written);
+  const Token closing = ++token_;
+  log_->Close(closing);
+  ASSERT_TRUE(producer.Request());
+  if (producer.Publish()) log_->Rouse();
+  EXPECT_TRUE(Wait(closing).status.ok());
+  log_.reset();
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(ReadAll("orders"), written);
+}
 
 TEST_F(LogTest, WhatWasAcknowledgedIsReadBackAfterReopening) {
   ASSERT_TRUE(Open().ok());

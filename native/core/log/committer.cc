@@ -398,6 +398,7 @@ bool Committer::FlushIsDue() {
 }
 
 std::uint64_t Committer::WakeAt() {
+  const std::lock_guard lock(state_->mutex);
   std::uint64_t at = UINT64_MAX;
   if (state_->durable_commit > state_->recorded_mark) {
     at = last_ack_us_ + state_->options.mark_delay_us;
