@@ -2,12 +2,23 @@
 // Appends on their way: their arguments are checked here, once, and what was checked is handed to the engine. The
 // methods of a log and of its streams come through these functions.
 
-import { checkArray, checkFields, checkOptions, checkSignal, checkWellFormed, ownBytes, toBytes } from './check.js';
+import {
+  checkArray,
+  checkFields,
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  checkWellFormed,
+  ownBytes,
+  toBytes,
+} from './check.js';
 import type { Engine } from './engine.js';
 import { SeglogError, typeError } from './errors.js';
 import { encodeHeaders } from './headers.js';
 import { checkDurability, type Durability } from './options.js';
 import type { PackedBatch } from './packed-batch.js';
+import { withSignal } from './signal.js';
+import { unlessStored } from './stored.js';
 import { StreamRef } from './stream-ref.js';
 import type { Reject, Resolve } from './tickets.js';
 import type {
@@ -22,7 +33,7 @@ import type {
   SyncBatchOptions,
 } from './types.js';
 
-const APPEND_OPTIONS = ['headers', 'durability', 'signal'];
+const APPEND_OPTIONS = ['headers', 'durability', 'expectedSeq', 'signal'];
 const BATCH_OPTIONS = ['durability', 'signal'];
 const SYNC_APPEND_OPTIONS = ['headers', 'durability'];
 const SYNC_BATCH_OPTIONS = ['durability'];
@@ -48,7 +59,8 @@ export function append(
 ): Promise<AppendResult> {
   try {
     if (options !== undefined) checkOptions(options, APPEND_OPTIONS, 'append');
-    const { headers, durability, signal } = options ?? NO_OPTIONS;
+    const { headers, durability, expectedSeq, signal } = options ?? NO_OPTIONS;
+    if (expectedSeq !== undefined) checkInteger(expectedSeq, 'expectedSeq', 1);
     if (signal !== undefined) {
       checkSignal(signal, 'signal');
       signal.throwIfAborted();
@@ -59,8 +71,10 @@ export function append(
     const chosen = durabilityIndex(engine, durability);
     const checked = checkData(engine, data, 'data');
     const promise = new Promise<AppendResult>(executor);
-    engine.append(stream, chosen, encoded, checked, resolveNewest, rejectNewest, signal);
-    return withSignal(promise, signal);
+    engine.append(stream, chosen, encoded, checked, resolveNewest, rejectNewest, signal, expectedSeq ?? 0);
+    if (expectedSeq === undefined) return withSignal(promise, signal);
+    const wanted = { stream, seq: expectedSeq, durability: chosen, headers: encoded, data: Buffer.from(checked) };
+    return withSignal(unlessStored(engine, wanted, promise), signal);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -178,17 +192,6 @@ export function ingest(
   const stream = refOf(engine, keyOrRef);
   const headers = options === undefined ? undefined : encodeHeaders(options.headers);
   return engine.ingest(stream, headers, checkData(engine, data, 'data'));
-}
-
-/** Settles as `promise` does, unless the signal aborts first: then it rejects with the signal's reason. */
-export function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    // Not resolve(promise): that would lock this promise to the other, and an abort could not reject it any more.
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 interface CheckedRecord {

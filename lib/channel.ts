@@ -84,11 +84,13 @@ export class Channel {
     data: string | Uint8Array,
     resolve: Resolve,
     reject: Reject,
+    expectedSeq: number,
   ): boolean {
     const ticket = this.tickets.addAppend(stream, resolve, reject);
+    const kind = expectedSeq === 0 ? this.#kinds.append : this.#kinds.expect;
     let written = false;
     try {
-      written = this.ring.writeRecord(this.#kinds.append, durability, ticket, handle, headers, data);
+      written = this.ring.writeRecord(kind, durability, ticket, handle, headers, data, expectedSeq);
     } finally {
       if (!written) this.tickets.drop(ticket);
     }
@@ -130,7 +132,7 @@ export class Channel {
     const refused = this.#log === undefined || !room ? false : call(this.#log, ticket);
     if (refused !== undefined) {
       if (ticket !== 0) this.tickets.drop(ticket);
-      return refused;
+      return typeof refused === 'object' && refused.code === 'QUEUE_FULL' ? false : refused;
     }
     this.ring.writeRequest();
     this.#written();

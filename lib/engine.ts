@@ -152,17 +152,18 @@ export class Engine implements Listener {
     resolve: Resolve,
     reject: Reject,
     signal: AbortSignal | undefined,
+    expectedSeq: number,
   ): void {
     this.#writable();
     if (this.#queueLength === 0) {
-      const taken = this.#hand(stream, durability, headers, data, resolve, reject);
+      const taken = this.#hand(stream, durability, headers, data, resolve, reject, expectedSeq);
       if (taken === true) return;
       if (taken !== false) throw toError(taken);
     }
     // The caller goes on with its own bytes.
     const owned = typeof data === 'string' ? data : Uint8Array.from(data);
     this.#wait({
-      submit: () => this.#hand(stream, durability, headers, owned, resolve, reject),
+      submit: () => this.#hand(stream, durability, headers, owned, resolve, reject, expectedSeq),
       fail: (failure) => reject(toError(failure)),
       signal,
     });
@@ -240,7 +241,7 @@ export class Engine implements Listener {
     } else {
       const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
       taken = channel.request(0, (to, token) =>
-        this.#native.append(to, handle, bytes, headers, this.#unwatched, token),
+        this.#native.append(to, handle, bytes, headers, this.#unwatched, token, 0),
       );
       if (taken === true) this.#ingestedBytes += bytes.length;
     }
@@ -412,17 +413,18 @@ export class Engine implements Listener {
     data: string | Uint8Array,
     resolve: Resolve,
     reject: Reject,
+    expectedSeq = 0,
   ): boolean | Failure {
     const channel = this.#channel;
     if (channel.tickets.pending >= this.options.appendsWaitingMax) return false;
     const handle = stream.handle(this.#native, this.#log);
     if (channel.ring.recordBytes(headers, data) <= channel.ring.entryBytesMax) {
-      return channel.append(stream, handle, durability, headers, data, resolve, reject);
+      return channel.append(stream, handle, durability, headers, data, resolve, reject, expectedSeq);
     }
     const bytes = typeof data === 'string' ? Buffer.from(data, 'utf8') : data;
     const ticket = channel.tickets.addAppend(stream, resolve, reject);
-    return unlessFull(
-      channel.request(ticket, (log, token) => this.#native.append(log, handle, bytes, headers, durability, token)),
+    return channel.request(ticket, (log, token) =>
+      this.#native.append(log, handle, bytes, headers, durability, token, expectedSeq),
     );
   }
 
@@ -431,10 +433,8 @@ export class Engine implements Listener {
     if (channel.tickets.pending >= this.options.appendsWaitingMax) return false;
     if (channel.ring.takesBatch(batch)) return channel.appendBatch(durability, waiter, batch);
     const { bytes, layout } = flatten(batch);
-    return unlessFull(
-      channel.request(channel.tickets.add(waiter), (log, token) =>
-        this.#native.appendBatch(log, bytes, layout, durability, token),
-      ),
+    return channel.request(channel.tickets.add(waiter), (log, token) =>
+      this.#native.appendBatch(log, bytes, layout, durability, token),
     );
   }
 
@@ -492,9 +492,4 @@ export class Engine implements Listener {
       this.#queueStart = 0;
     }
   }
-}
-
-// No room is no failure.
-function unlessFull(taken: boolean | Failure): boolean | Failure {
-  return typeof taken === 'object' && taken.code === 'QUEUE_FULL' ? false : taken;
 }

@@ -23,6 +23,7 @@ export const ERROR_CODES = [
   'FAILED',
   'QUEUE_FULL',
   'TOO_LARGE',
+  'SEQ_CONFLICT',
   'UNSUPPORTED',
 ] as const;
 
@@ -47,6 +48,7 @@ const HINTS: Readonly<Record<ErrorCode, string>> = {
     'Close the log, see to what `errno` and `syscall` say, and open it again: that recovers what was acknowledged.',
   QUEUE_FULL: 'Await drain() or earlier appends first, or raise bufferedBytesMax or appendsWaitingMax.',
   TOO_LARGE: 'Append less at a time, or raise recordBytesMax, batchBytesMax or batchRecordsMax.',
+  SEQ_CONFLICT: 'Read what was appended meanwhile, and append with `actualSeq` if it is still wanted.',
   UNSUPPORTED: 'Use Linux on x86-64 or arm64; where no binary fits it, build one with npm rebuild seglog.',
 };
 
@@ -62,7 +64,7 @@ export interface Failure {
   readonly errno: number;
   readonly syscall: string;
   readonly path: string;
-  /** With LOCKED: the text of the LOCK file. */
+  /** With LOCKED: the text of the LOCK file; with SEQ_CONFLICT: the actual sequence. */
   readonly detail: string;
 }
 
@@ -89,6 +91,8 @@ export class SeglogError extends Error {
   declare readonly path: string | undefined;
   /** With code LOCKED: who has the log open, where the LOCK file says so. */
   declare readonly holder: LockHolder | undefined;
+  /** With code SEQ_CONFLICT: the sequence that the record would have got. */
+  declare readonly actualSeq: number | undefined;
   /** What to do, in one sentence. */
   readonly hint: string;
   /** Where in this package the code is explained: `docs/errors.md#…`. */
@@ -106,6 +110,7 @@ export class SeglogError extends Error {
     if (details?.path) this.path = details.path;
     const holder = code === 'LOCKED' ? parseLockHolder(details?.detail ?? '') : undefined;
     if (holder !== undefined) this.holder = holder;
+    if (code === 'SEQ_CONFLICT') this.actualSeq = Number(details?.detail);
     this.hint = HINTS[code];
     this.docs = docsOf(code);
     if (details?.report !== undefined) this.report = details.report;

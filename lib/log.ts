@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // An open log.
 
-import { append, appendBatch, appendBatchSync, appendSync, ingest, withSignal } from './append.js';
+import { append, appendBatch, appendBatchSync, appendSync, ingest } from './append.js';
 import { checkOptions, toBytes } from './check.js';
 import type { Engine } from './engine.js';
 import { keyOf } from './key.js';
 import type { ResolvedOptions } from './options.js';
 import { type LsnReader, MergeReader } from './reader.js';
 import type { Damage, RecoveryReport } from './report.js';
+import { withSignal } from './signal.js';
 import { checkWaitOptions, Stream } from './stream.js';
 import type {
   AppendOptions,
@@ -67,7 +68,7 @@ export class Log implements AsyncDisposable {
    * process, `'none'` when it is accepted. Aborting ends the wait; a record that was handed over is written
    * all the same, one that still waits for room is not.
    *
-   * Rejects with QUEUE_FULL, TOO_LARGE, READ_ONLY, NO_SPACE, FAILED, CLOSED; misuse with TypeError and RangeError
+   * Rejects with QUEUE_FULL, TOO_LARGE, SEQ_CONFLICT, READ_ONLY, NO_SPACE, FAILED, CLOSED; misuse with TypeError and RangeError
    * (INVALID_ARGUMENT).
    *
    * @example

@@ -175,6 +175,8 @@ export interface NativeRing {
   readonly batch: number;
   readonly request: number;
   readonly ingest: number;
+  readonly expect: number;
+  readonly expectedBytes: number;
   readonly durabilityShift: number;
   readonly entryUnits: number;
   readonly entryKind: number;
@@ -234,6 +236,7 @@ export interface NativeAddon {
     headers: Uint8Array | undefined,
     durability: number,
     token: number,
+    expectedSeq: number,
   ): Failure | undefined;
   appendBatch(
     log: NativeLog,

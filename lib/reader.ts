@@ -3,13 +3,13 @@
 // streams in LSN order. A reader holds one slab per stream and nothing native between its steps; leaving a loop early
 // lets go of it. Several next() calls at once are answered in order.
 
-import { withSignal } from './append.js';
 import { checkArray, checkFunction, checkInteger, checkOneOf, checkOptions, checkSignal } from './check.js';
 import type { Engine, NativeRead } from './engine.js';
 import { closedError, toReadError } from './errors.js';
 import { keyBytes } from './key.js';
 import { type LogRecord, RecordBatch } from './record.js';
 import { type Damage, toDamage } from './report.js';
+import { withSignal } from './signal.js';
 import type { StreamRef } from './stream-ref.js';
 import type { LogReadOptions, ReadOptions } from './types.js';
 

@@ -47,12 +47,12 @@ export class Ring {
   /** The bytes that an entry of a record may take at most. */
   recordBytes(headers: Uint8Array | undefined, data: string | Uint8Array): number {
     const dataBytes = typeof data === 'string' ? data.length * UTF8_BYTES_PER_CHARACTER_MAX : data.length;
-    return this.#layout.entryBytes + (headers?.length ?? 0) + dataBytes;
+    return this.#layout.entryBytes + this.#layout.expectedBytes + (headers?.length ?? 0) + dataBytes;
   }
 
   /**
    * Writes one record, unpublished. False where there is no room now. `data` of a string is stored as UTF-8; it must be
-   * well-formed. `kind` is one of the layout's, `ticket` what goes with it.
+   * well-formed. `kind` is one of the layout's, `ticket` what goes with it, and so is `expectedSeq` (0: none).
    */
   writeRecord(
     kind: number,
@@ -61,20 +61,26 @@ export class Ring {
     stream: number,
     headers: Uint8Array | undefined,
     data: string | Uint8Array,
+    expectedSeq = 0,
   ): boolean {
     const headerBytes = headers === undefined ? 0 : headers.length;
+    const fixedBytes = this.#layout.entryBytes + (expectedSeq === 0 ? 0 : this.#layout.expectedBytes);
     const room = typeof data === 'string' ? data.length * UTF8_BYTES_PER_CHARACTER_MAX : data.length;
-    const at = this.#reserve(this.#unitsOf(this.#layout.entryBytes + headerBytes + room));
+    const at = this.#reserve(this.#unitsOf(fixedBytes + headerBytes + room));
     if (at < 0) return false;
-    let offset = at * this.#layout.unitBytes + this.#layout.entryBytes;
+    let offset = at * this.#layout.unitBytes + fixedBytes;
     if (headers !== undefined) this.#bytes.set(headers, offset);
     offset += headerBytes;
     const dataBytes = this.#copy(data, offset);
-    const units = this.#unitsOf(this.#layout.entryBytes + headerBytes + dataBytes);
+    const units = this.#unitsOf(fixedBytes + headerBytes + dataBytes);
     this.#writeEntry(at, units, kind | (durability << this.#layout.durabilityShift), ticket, stream);
     const word = at * this.#wordsPerUnit;
     this.#words[word + this.#layout.entryHeadersBytes / 4] = headerBytes;
     this.#words[word + this.#layout.entryDataBytes / 4] = dataBytes;
+    if (expectedSeq !== 0) {
+      this.#words[word + this.#layout.entryBytes / 4] = expectedSeq % 2 ** 32;
+      this.#words[word + this.#layout.entryBytes / 4 + 1] = Math.floor(expectedSeq / 2 ** 32);
+    }
     this.#advance(units);
     return true;
   }

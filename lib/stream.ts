@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A stream of an open log: the records of one key. A handle, so that no call looks the key up.
 
-import { append, appendBatchSyncTo, appendBatchTo, appendSync, ingest, withSignal } from './append.js';
+import { append, appendBatchSyncTo, appendBatchTo, appendSync, ingest } from './append.js';
 import { checkInteger, checkOptions, checkSignal } from './check.js';
 import type { Engine } from './engine.js';
 import type { Key } from './key.js';
 import { BatchReader, batchRequest, type RecordBatchReader, type RecordReader, StreamReader } from './reader.js';
 import type { LogRecord, RecordLocation } from './record.js';
+import { withSignal } from './signal.js';
 import type { StreamRef } from './stream-ref.js';
 import type {
   AppendOptions,

@@ -23,6 +23,12 @@ export interface BatchOptions extends WaitOptions {
 
 /** Options of one append. */
 export interface AppendOptions extends BatchOptions {
+  /**
+   * The sequence that the record will get, `nextSeq` of the stream: appends only then, and rejects with SEQ_CONFLICT
+   * otherwise, with the sequence that it would get as `actualSeq`. Where the record of that sequence is there already
+   * with the same data and headers, the append is a retry, and resolves with that record.
+   */
+  readonly expectedSeq?: number | undefined;
   /** Headers to store with the record. At most 64 KiB encoded. */
   readonly headers?: HeadersInput | undefined;
 }

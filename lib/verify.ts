@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Verifying a whole log: the options, the report, and the promise between them and the addon.
 
-import { withSignal } from './append.js';
 import { checkFunction, checkOptions, checkSignal } from './check.js';
 import type { Engine } from './engine.js';
 import { CLOSED, toError } from './errors.js';
 import type { NativeVerifyResult } from './native.js';
 import { type Damage, toDamage } from './report.js';
+import { withSignal } from './signal.js';
 import type { WaitOptions } from './types.js';
 
 /** How far a verification is. The totals grow by what is appended before its turn comes. */

@@ -241,6 +241,12 @@ const CASES: Readonly<Record<string, Case>> = {
     usableAfterWith({ batchRecordsMax: 2 }, (log) =>
       log.appendBatch(Array.from({ length: 3 }, () => ({ key: 'key', data: 'x' }))),
     ),
+  "SEQ_CONFLICT: an append whose `expectedSeq` another record has, or is beyond the stream's end": () =>
+    usableAfterWith({}, async (log) => {
+      await log.append('other', 'first');
+      await log.append('other', 'second', { expectedSeq: 3 }).catch(({ actualSeq }) => expect(actualSeq).toBe(2));
+      return log.append('other', 'another', { expectedSeq: 1 });
+    }),
   'UNSUPPORTED: Windows': (context) => meetInChild(context, 'windows'),
   'UNSUPPORTED: no binary of the addon that loads': (context) => meetInChild(context, 'no addon'),
 };

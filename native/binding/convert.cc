@@ -193,6 +193,8 @@ Napi::Value RingLayout(Napi::Env env) {
                      {"batch", kind(log::RingEntryKind::kBatch)},
                      {"request", kind(log::RingEntryKind::kRequest)},
                      {"ingest", kind(log::RingEntryKind::kIngest)},
+                     {"expect", kind(log::RingEntryKind::kExpect)},
+                     {"expectedBytes", log::kRingExpectedBytes},
                      {"durabilityShift", log::kRingDurabilityShift}});
   SetNumbers(&ring, {{"entryUnits", log::kRingEntryUnitsOffset},
                      {"entryKind", log::kRingEntryKindOffset},

@@ -114,8 +114,8 @@ Napi::Value Append(const Napi::CallbackInfo& info) {
                                    .kind = format::RecordKind::kData,
                                    .user_headers = ToSpan(info[3]),
                                    .data = ToSpan(info[2])};
-  return FailureOf(info.Env(),
-                   LogOf(info).Append({&record, 1}, ToDurability(info[4]), ToUint64(info[5])));
+  return FailureOf(info.Env(), LogOf(info).Append({&record, 1}, ToDurability(info[4]),
+                                                  ToUint64(info[5]), ToUint64(info[6])));
 }
 
 Napi::Value AppendBatch(const Napi::CallbackInfo& info) {

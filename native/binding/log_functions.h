@@ -34,7 +34,8 @@ Napi::Value HandleOf(const Napi::CallbackInfo& info);
 Napi::Value Describe(const Napi::CallbackInfo& info);  // (log, stream) → info or undefined
 Napi::Value Streams(const Napi::CallbackInfo& info);   // (log, prefix) → [info]
 
-// (log, stream, data, headers or undefined, durability, token) → failure or undefined
+// (log, stream, data, headers or undefined, durability, token, expectedSeq or 0)
+//     → failure or undefined
 Napi::Value Append(const Napi::CallbackInfo& info);
 // (log, bytes, layout, durability, token) → failure or undefined. The layout has 5 numbers per
 // record: stream, offset and length of headers, offset and length of data in `bytes`.

@@ -219,6 +219,20 @@ TEST_F(IntakeTest, TheFrontStaysUntilItIsTakenAndItsBytesUntilTheyAreReleased) {
   EXPECT_EQ(inbox_.waiting_bytes(), 0u);
 }
 
+TEST_F(IntakeTest, AnAppendMayExpectItsSequence) {
+  constexpr std::uint64_t kSequence = (std::uint64_t{7} << 32) + 9;
+  producer_.Expect(1, kSequence, {.stream = 3, .headers = "h", .data = "data"});
+  producer_.Append(2, {.data = "any"});
+  producer_.Publish();
+  const Incoming* front = intake_.Front();
+  ASSERT_NE(front, nullptr);
+  EXPECT_EQ(front->expected_sequence, kSequence);
+  EXPECT_EQ(TextOf(front->records.front().user_headers), "h");
+  EXPECT_EQ(TextOf(front->records.front().data), "data");
+  intake_.Take();
+  EXPECT_EQ(intake_.Front()->expected_sequence, 0u);
+}
+
 TEST_F(IntakeTest, AnIngestedRecordIsOfTheEpochInWhichItWasWritten) {
   producer_.Ingest({.data = "one"});
   producer_.Publish();

@@ -41,26 +41,42 @@ bool AppendRing::Peek(Entry* entry) {
     entry->ticket = ingested ? 0 : ticket;
     entry->epoch = ingested ? ticket : 0;
     entry->payload_bytes = 0;
+    entry->expected_sequence = 0;
     entry->records.clear();
-    if (entry->kind == RingEntryKind::kBatch) {
-      ReadBatch(bytes, entry);
-    } else if (entry->kind == RingEntryKind::kAppend || ingested) {
-      const auto headers = LoadLittle<std::uint32_t>(bytes, kRingEntryHeadersBytesOffset);
-      const auto data = LoadLittle<std::uint32_t>(bytes, kRingEntryDataBytesOffset);
-      entry->payload_bytes = std::uint64_t{headers} + data;
-      SEGLOG_ASSERT(entry->payload_bytes <= bytes.size() - kRingEntryBytes);
-      entry->records.push_back({.stream = LoadLittle<std::uint32_t>(bytes, kRingEntryStreamOffset),
-                                .user_headers = bytes.subspan(kRingEntryBytes, headers),
-                                .data = bytes.subspan(kRingEntryBytes + headers, data)});
-    } else {
-      SEGLOG_ASSERT(entry->kind == RingEntryKind::kRequest);
+    switch (entry->kind) {
+      case RingEntryKind::kAppend:
+      case RingEntryKind::kIngest:
+        ReadRecord(bytes, kRingEntryBytes, entry);
+        break;
+      case RingEntryKind::kExpect:
+        entry->expected_sequence = LoadLittle<std::uint64_t>(bytes, kRingEntryBytes);
+        ReadRecord(bytes, kRingEntryBytes + kRingExpectedBytes, entry);
+        break;
+      case RingEntryKind::kBatch:
+        ReadBatch(bytes, entry);
+        break;
+      case RingEntryKind::kRequest:
+        break;
+      case RingEntryKind::kSkip:
+        SEGLOG_ASSERT(false);
     }
     return true;
   }
   return false;
 }
 
-void AppendRing::ReadBatch(ByteSpan bytes, Entry* entry) const {
+void AppendRing::ReadRecord(ByteSpan bytes, std::size_t payload_offset, Entry* entry) {
+  const std::size_t headers = LoadLittle<std::uint32_t>(bytes, kRingEntryHeadersBytesOffset);
+  const std::size_t data = LoadLittle<std::uint32_t>(bytes, kRingEntryDataBytesOffset);
+  const ByteSpan payload = bytes.subspan(payload_offset);
+  SEGLOG_ASSERT(headers + data <= payload.size());
+  entry->payload_bytes = headers + data;
+  entry->records.push_back({.stream = LoadLittle<std::uint32_t>(bytes, kRingEntryStreamOffset),
+                            .user_headers = payload.first(headers),
+                            .data = payload.subspan(headers, data)});
+}
+
+void AppendRing::ReadBatch(ByteSpan bytes, Entry* entry) {
   const std::size_t count = LoadLittle<std::uint32_t>(bytes, kRingEntryStreamOffset);
   ByteSpan table = bytes.subspan(kRingEntryBytes);
   SEGLOG_ASSERT(count <= table.size() / kRingBatchRowBytes);

@@ -37,6 +37,7 @@ enum class RingEntryKind : std::uint8_t {
   kBatch = 3,    // a table of kRingBatchRowBytes for each record, then headers and data of each
   kRequest = 4,  // the next of the requests that were submitted in ring order
   kIngest = 5,   // one record that nobody waits for; an epoch in place of the ticket
+  kExpect = 6,   // as kAppend, behind kRingExpectedBytes: the sequence that the record must get
 };
 inline constexpr std::size_t kRingEntryUnitsOffset = 0;    // of the whole entry
 inline constexpr std::size_t kRingEntryKindOffset = 4;     // kind | Durability << 8
@@ -45,6 +46,7 @@ inline constexpr std::size_t kRingEntryStreamOffset = 12;  // kBatch: number of 
 inline constexpr std::size_t kRingEntryHeadersBytesOffset = 16;
 inline constexpr std::size_t kRingEntryDataBytesOffset = 20;
 inline constexpr std::size_t kRingEntryBytes = 24;
+inline constexpr std::size_t kRingExpectedBytes = 8;
 inline constexpr std::size_t kRingDurabilityShift = 8;
 
 inline constexpr std::size_t kRingBatchStreamOffset = 0;
@@ -60,7 +62,8 @@ class AppendRing final {
     RingEntryKind kind = RingEntryKind::kAppend;
     Durability durability = Durability::kSync;
     Token ticket = 0;
-    std::uint32_t epoch = 0;  // kIngest
+    std::uint32_t epoch = 0;              // kIngest
+    std::uint64_t expected_sequence = 0;  // kExpect
     std::uint64_t payload_bytes = 0;
     std::vector<AppendInput> records;  // they borrow from the ring
   };
@@ -90,7 +93,8 @@ class AppendRing final {
   // Sequentially consistent: each side stores one word and then loads another.
   std::uint32_t Load(std::size_t offset) const;
   void Store(std::size_t offset, std::uint32_t value);
-  void ReadBatch(ByteSpan bytes, Entry* entry) const;
+  static void ReadRecord(ByteSpan bytes, std::size_t payload_offset, Entry* entry);
+  static void ReadBatch(ByteSpan bytes, Entry* entry);
 
   MutableByteSpan memory_;
   std::uint32_t capacity_ = 0;       // units

@@ -164,6 +164,12 @@ bool CommitBuilder::AddAppend(std::span<const AppendInput> records, Durability d
   return early;
 }
 
+std::uint64_t CommitBuilder::NextSequence(StreamHandle handle) const {
+  const std::uint64_t next = state_->table.at(handle).next_sequence;
+  const std::uint32_t index = handle < part_of_stream_.size() ? part_of_stream_[handle] : 0;
+  return index == 0 ? next : next + parts_[index - 1].records.size();
+}
+
 CommitBuilder::Part& CommitBuilder::PartOf(StreamHandle handle) {
   if (part_of_stream_.size() <= handle) part_of_stream_.resize(state_->table.size(), 0);
   std::uint32_t& index = part_of_stream_[handle];

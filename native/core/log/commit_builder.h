@@ -41,6 +41,8 @@ class CommitBuilder final {
   // Returns true when the records may be shown and acknowledged before they are durable.
   bool AddAppend(std::span<const AppendInput> records, Durability durability, std::uint64_t bytes,
                  Completion* answer);
+  // The sequence that a record would get that is added now.
+  std::uint64_t NextSequence(StreamHandle stream) const;
   // Writes what AddAppend collected: a frame or more for each stream.
   void BuildFrames();
   // Ends the stream's open segment; after BuildFrames. False when it does not fit.

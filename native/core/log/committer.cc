@@ -2,6 +2,7 @@
 #include "log/committer.h"
 
 #include <algorithm>
+#include <string>
 
 namespace seglog::log {
 namespace {
@@ -154,6 +155,14 @@ Committer::Taken Committer::TakeAppend(const Incoming& front) {
   if (refused_for_room_) {
     RefuseRequest(front, DiskIsFull());
     return Taken::kYes;
+  }
+  if (front.expected_sequence != 0) {
+    const std::uint64_t next = builder_.NextSequence(front.records.front().stream);
+    if (front.expected_sequence != next) {
+      RefuseRequest(front, Status(Code::kSeqConflict, "the record would get another sequence")
+                               .WithDetail(std::to_string(next)));
+      return Taken::kYes;
+    }
   }
   const std::uint64_t bytes = builder_.BytesBound(front.records);
   if (format::kCommitHeaderBytes + bytes > format::kCommitBodyBytesLimit) {

@@ -30,6 +30,7 @@ bool Intake::FrontOfRing() {
             .durability = entry_.durability,
             .token = entry_.ticket,
             .epoch = entry_.epoch,
+            .expected_sequence = entry_.expected_sequence,
             .records = entry_.records,
             .payload_bytes = entry_.payload_bytes};
   return true;
@@ -44,6 +45,7 @@ void Intake::Describe(const Request& request) {
             .durability = request.durability,
             .token = request.token,
             .epoch = request.epoch,
+            .expected_sequence = request.expected_sequence,
             .lsn = request.lsn,
             .stream = request.stream,
             .sequence = request.sequence,

@@ -18,10 +18,11 @@ struct Incoming {
   Request::Kind kind = Request::Kind::kSync;
   Durability durability = Durability::kSync;
   Token token = 0;
-  std::uint32_t epoch = 0;     // kAppend without a token
-  std::uint64_t lsn = 0;       // kWaitDurable
-  StreamHandle stream = 0;     // kSeal, kTruncateBefore
-  std::uint64_t sequence = 0;  // kTruncateBefore
+  std::uint32_t epoch = 0;              // kAppend without a token
+  std::uint64_t expected_sequence = 0;  // kAppend of one record; 0: any
+  std::uint64_t lsn = 0;                // kWaitDurable
+  StreamHandle stream = 0;              // kSeal, kTruncateBefore
+  std::uint64_t sequence = 0;           // kTruncateBefore
   std::span<const AppendInput> records;
   std::uint64_t payload_bytes = 0;
 

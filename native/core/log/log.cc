@@ -388,8 +388,10 @@ std::vector<StreamInfo> Log::Streams(std::string_view prefix) {
   return threads_->engine().Streams(prefix);
 }
 
-Status Log::Append(std::span<const AppendInput> records, Durability durability, Token token) {
-  SEGLOG_RETURN_IF_ERROR(threads_->engine().state().inbox.SubmitAppend(records, durability, token));
+Status Log::Append(std::span<const AppendInput> records, Durability durability, Token token,
+                   std::uint64_t expected_sequence) {
+  SEGLOG_RETURN_IF_ERROR(
+      threads_->engine().state().inbox.SubmitAppend(records, durability, token, expected_sequence));
   threads_->NotifyCommitter();
   return Status::Ok();
 }

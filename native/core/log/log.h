@@ -183,8 +183,10 @@ class Log final {
 
   // Copies its input. A refusal (kQueueFull, kTooLarge, kClosed, kFailed, kReadOnly, kNoSpace) is
   // returned at once, and then no completion follows. A batch is atomic: all or none of it
-  // survives. Token 0: no completion at all.
-  Status Append(std::span<const AppendInput> records, Durability durability, Token token);
+  // survives. Token 0: no completion at all. `expected_sequence`, of a single record: answered with
+  // kSeqConflict, the sequence it would get as detail, where that is another. 0: any.
+  Status Append(std::span<const AppendInput> records, Durability durability, Token token,
+                std::uint64_t expected_sequence = 0);
   // Why the log takes no appends any more, or why one without a token was refused since somebody
   // was told last (a later Append without a token, Sync and Close tell it too).
   Status TellRefusal();

@@ -5,8 +5,9 @@
 
 namespace seglog::log {
 
-Status Inbox::SubmitAppend(std::span<const AppendInput> records, Durability durability,
-                           Token token) {
+Status Inbox::SubmitAppend(std::span<const AppendInput> records, Durability durability, Token token,
+                           std::uint64_t expected_sequence) {
+  SEGLOG_ASSERT(expected_sequence == 0 || records.size() == 1);
   if (options_.read_only) return Status(Code::kReadOnly, "the log was opened read-only");
   if (records.size() > options_.batch_records_max) {
     return Status(Code::kTooLarge, "the batch has more records than batchRecordsMax");
@@ -15,6 +16,7 @@ Status Inbox::SubmitAppend(std::span<const AppendInput> records, Durability dura
   request.kind = Request::Kind::kAppend;
   request.durability = durability;
   request.token = token;
+  request.expected_sequence = expected_sequence;
   std::size_t bytes = 0;
   for (const AppendInput& record : records) {
     if (record.data.size() > options_.record_bytes_max) {

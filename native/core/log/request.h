@@ -37,11 +37,12 @@ struct Request {
   Kind kind = Kind::kSync;
   Durability durability = Durability::kSync;
   Token token = 0;
-  std::uint32_t epoch = 0;      // kAppend without a token
-  std::uint64_t lsn = 0;        // kWaitDurable
-  StreamHandle stream = 0;      // kSeal, kTruncateBefore
-  std::uint64_t sequence = 0;   // kTruncateBefore
-  std::vector<Record> records;  // kAppend
+  std::uint32_t epoch = 0;              // kAppend without a token
+  std::uint64_t expected_sequence = 0;  // kAppend of one record; 0: any
+  std::uint64_t lsn = 0;                // kWaitDurable
+  StreamHandle stream = 0;              // kSeal, kTruncateBefore
+  std::uint64_t sequence = 0;           // kTruncateBefore
+  std::vector<Record> records;          // kAppend
   std::vector<std::byte> payload;
 
   // Borrows from the payload.
@@ -65,7 +66,8 @@ class Inbox final {
   AppendRing* ring() { return ring_; }
 
   // kTooLarge, kQueueFull, kReadOnly, kClosed, or why the log stopped.
-  Status SubmitAppend(std::span<const AppendInput> records, Durability durability, Token token);
+  Status SubmitAppend(std::span<const AppendInput> records, Durability durability, Token token,
+                      std::uint64_t expected_sequence = 0);
   // Never refused: the committer answers it, with a failure if need be.
   void Submit(Request request);
 

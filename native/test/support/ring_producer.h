@@ -32,6 +32,18 @@ class RingProducer final {
               log::Durability durability = log::Durability::kSync) {
     return WriteRecord(log::RingEntryKind::kAppend, ticket, record, durability);
   }
+  bool Expect(std::uint32_t ticket, std::uint64_t sequence, const RingRecord& record) {
+    const std::size_t fixed = log::kRingEntryBytes + log::kRingExpectedBytes;
+    const std::optional<MutableByteSpan> entry =
+        Reserve(fixed + record.headers.size() + record.data.size());
+    if (!entry.has_value()) return false;
+    StoreLittle(*entry, log::kRingEntryBytes, sequence);
+    StoreLittle(*entry, log::kRingEntryHeadersBytesOffset, Size(record.headers));
+    StoreLittle(*entry, log::kRingEntryDataBytesOffset, Size(record.data));
+    Copy(*entry, fixed, record);
+    Finish(*entry, log::RingEntryKind::kExpect, ticket, record.stream, log::Durability::kSync);
+    return true;
+  }
   bool Ingest(const RingRecord& record) {
     return WriteRecord(log::RingEntryKind::kIngest, Load(log::kRingEpochOffset), record,
                        log::Durability::kNone);
