@@ -33,10 +33,10 @@ async function makeLog(): Promise<string> {
   return directory;
 }
 
-// Of streams, not those that streams share: of those there is one where sealing took long.
+// Of the stream 'a': how many others there are depends on how long sealing took.
 function segmentFiles(directory: string): string[] {
   const entries = readdirSync(directory, { recursive: true, encoding: 'utf8' });
-  return entries.filter((name) => name.startsWith('streams/') && name.endsWith('.seg')).sort();
+  return entries.filter((name) => /^streams\/..\/a\/.*\.seg$/.test(name)).sort();
 }
 
 function flip(file: string, offset: number): void {
