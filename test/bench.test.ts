@@ -16,21 +16,20 @@ function runBench(script: string, ...args: readonly string[]) {
 }
 
 describe('the check with strace', () => {
-  test('passes what syncs before it acknowledges, and refuses what never syncs', { timeout: 120_000 }, async () => {
+  test('passes what syncs before it acknowledges, and refuses what never syncs', { timeout: 300_000 }, async () => {
     const directory = temporaryDirectory();
     const { code, stderr } = await runBench(
       'strace-peers.mjs',
       '--dir',
       directory,
       '--contender',
-      'seglog,js-log,fs-group,fs-append',
+      'seglog,js-log,fs-group',
     );
     expect(stderr).toMatch(
       /^strace seglog: 1034 records acknowledged after a sync of the write that carries them; \d+/m,
     );
     expect(stderr).toMatch(/^strace js-log: 1034 records/m);
     expect(stderr).toMatch(/^strace fs-group: 1034 records/m);
-    expect(stderr).toMatch(/^strace fs-append: 1034 records [^;]*; 1034 syncs/m);
     expect(stderr).toMatch(/^strace control: REFUSED: record <alone-0> was acknowledged without a sync of its write$/m);
     expect(code).toBe(0);
     expect(readdirSync(directory)).toEqual([]);
@@ -68,7 +67,7 @@ describe('a run', () => {
 async function runChild(file: string, workload: object): Promise<unknown> {
   const directory = join(temporaryDirectory(), 'run');
   mkdirSync(directory);
-  const spec = { file, workload, payloadBytes: 128, seconds: 0.05, bytesMax: 1e8, directory };
+  const spec = { file, workload, payloadBytes: 128, seconds: 0.2, bytesMax: 1e8, directory };
   const { code, stdout, stderr } = await runBench('harness/child.mjs', JSON.stringify(spec));
   expect([code, stderr]).toEqual([0, '']);
   return JSON.parse(stdout);
