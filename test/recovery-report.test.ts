@@ -8,7 +8,7 @@ import { temporaryDirectory } from './support/directory.js';
 
 const writer = `
 import('seglog').then(async ({ openLog }) => {
-  const log = await openLog(process.argv[1]);
+  const log = await openLog(process.argv[1], { markDelayMs: 1e6 });
   await log.append('orders', 'one');
   await log.appendBatch([{ key: 'orders', data: 'two' }, { key: 'stock', data: 'three' }]);
   process.kill(process.pid, 'SIGKILL');
