@@ -58,8 +58,9 @@ export function append(
   options: AppendOptions | undefined,
 ): Promise<AppendResult> {
   try {
-    if (options !== undefined) checkOptions(options, APPEND_OPTIONS, 'append');
-    const { headers, durability, expectedSeq, signal } = options ?? NO_OPTIONS;
+    if (options === undefined) return appendPlainly(engine, keyOrRef, data);
+    checkOptions(options, APPEND_OPTIONS, 'append');
+    const { headers, durability, expectedSeq, signal } = options;
     if (expectedSeq !== undefined) checkInteger(expectedSeq, 'expectedSeq', 1);
     if (signal !== undefined) {
       checkSignal(signal, 'signal');
@@ -78,6 +79,19 @@ export function append(
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+// The hot path.
+function appendPlainly(
+  engine: Engine,
+  keyOrRef: StreamRef | string | Uint8Array,
+  data: string | Uint8Array,
+): Promise<AppendResult> {
+  const stream = refOf(engine, keyOrRef);
+  const checked = checkData(engine, data, 'data');
+  const promise = new Promise<AppendResult>(executor);
+  engine.append(stream, engine.durabilityDefault, undefined, checked, resolveNewest, rejectNewest, undefined, 0);
+  return promise;
 }
 
 /** See {@link Log.appendBatch}. Never throws. */
@@ -114,7 +128,7 @@ function submitBatch<T extends StreamBatchRecord>(
     checkArray(records, 'records');
     const durability = durabilityIndex(engine, chosen);
     engine.log();
-    const count = records.length;
+    const count = checkInteger(records.length, 'records.length');
     if (count === 0) return Promise.resolve({ firstLsn: 0, records: [] });
     const checked = checkBatch(engine, records, count, fields, refOfRecord);
     const batch = packBatch(engine, checked);
@@ -170,7 +184,7 @@ function submitBatchSync<T extends StreamBatchRecord>(
   checkArray(records, 'records');
   const durability = durabilityIndex(engine, options?.durability);
   engine.log();
-  const count = records.length;
+  const count = checkInteger(records.length, 'records.length');
   if (count === 0) return { firstLsn: 0, records: [] };
   const checked = checkBatch(engine, records, count, fields, refOfRecord);
   const batch = packBatch(engine, checked);

@@ -87,7 +87,8 @@ export function toBytes(value: unknown, name: string): Uint8Array {
   if (!types.isUint8Array(value)) throw typeError(expectedMessage('a string or a Uint8Array', name, value));
   const prototype = Object.getPrototypeOf(value);
   const plain = prototype === Buffer.prototype || prototype === Uint8Array.prototype;
-  if (plain && value.length > 0) return value;
+  // A length of its own may be any: what is written goes by it.
+  if (plain && value.length > 0 && !Object.hasOwn(value, 'length')) return value;
   // A subclass has no say in a copy. And of an array whose buffer is gone, which looks empty, none can be made.
   return unlessGone(name, () => new Uint8Array(value));
 }

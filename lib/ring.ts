@@ -9,6 +9,8 @@ import type { PackedBatch } from './packed-batch.js';
 
 /** Behind an idle ring the next entry begins at its start again: the same few pages stay in the processor's caches. */
 const REWIND_BYTES = 256 * 1024;
+/** Of the control words, and of the fields of entries. */
+const WORD_BYTES = 4;
 /** Of the text of a string. */
 const UTF8_BYTES_PER_CHARACTER_MAX = 3;
 
@@ -23,7 +25,17 @@ export class Ring {
   /** In units, as all positions. */
   readonly #capacity: number;
   readonly #rewindAt: number;
+  /** A unit has so many words of 32 bits, and is a shift by so many bits. */
   readonly #wordsPerUnit: number;
+  readonly #unitShift: number;
+  /** Places in an entry, in words. */
+  readonly #unitsAt: number;
+  readonly #kindAt: number;
+  readonly #ticketAt: number;
+  readonly #streamAt: number;
+  readonly #headersBytesAt: number;
+  readonly #dataBytesAt: number;
+  readonly #restAt: number;
   /** Behind the last entry, and what of that was published. */
   #tail = 0;
   #published = 0;
@@ -35,11 +47,19 @@ export class Ring {
     this.#layout = layout;
     this.#capacity = Math.ceil(bytes / layout.unitBytes);
     this.memory = new ArrayBuffer(layout.entries + this.#capacity * layout.unitBytes);
-    this.#control = new Int32Array(this.memory, 0, layout.entries / Int32Array.BYTES_PER_ELEMENT);
+    this.#control = new Int32Array(this.memory, 0, layout.entries / WORD_BYTES);
     this.#words = new Uint32Array(this.memory, layout.entries);
     this.#bytes = Buffer.from(this.memory, layout.entries);
     this.#rewindAt = REWIND_BYTES / layout.unitBytes;
-    this.#wordsPerUnit = layout.unitBytes / Uint32Array.BYTES_PER_ELEMENT;
+    this.#wordsPerUnit = layout.unitBytes / WORD_BYTES;
+    this.#unitShift = Math.log2(layout.unitBytes);
+    this.#unitsAt = layout.entryUnits / WORD_BYTES;
+    this.#kindAt = layout.entryKind / WORD_BYTES;
+    this.#ticketAt = layout.entryTicket / WORD_BYTES;
+    this.#streamAt = layout.entryStream / WORD_BYTES;
+    this.#headersBytesAt = layout.entryHeadersBytes / WORD_BYTES;
+    this.#dataBytesAt = layout.entryDataBytes / WORD_BYTES;
+    this.#restAt = layout.entryBytes / WORD_BYTES;
     // Wherever an empty ring stands, an entry of this size fits before or behind.
     this.entryBytesMax = (Math.floor(this.#capacity / 2) - 1) * layout.unitBytes;
   }
@@ -75,11 +95,11 @@ export class Ring {
     const units = this.#unitsOf(fixedBytes + headerBytes + dataBytes);
     this.#writeEntry(at, units, kind | (durability << this.#layout.durabilityShift), ticket, stream);
     const word = at * this.#wordsPerUnit;
-    this.#words[word + this.#layout.entryHeadersBytes / 4] = headerBytes;
-    this.#words[word + this.#layout.entryDataBytes / 4] = dataBytes;
+    this.#words[word + this.#headersBytesAt] = headerBytes;
+    this.#words[word + this.#dataBytesAt] = dataBytes;
     if (expectedSeq !== 0) {
-      this.#words[word + this.#layout.entryBytes / 4] = expectedSeq % 2 ** 32;
-      this.#words[word + this.#layout.entryBytes / 4 + 1] = Math.floor(expectedSeq / 2 ** 32);
+      this.#words[word + this.#restAt] = expectedSeq % 2 ** 32;
+      this.#words[word + this.#restAt + 1] = Math.floor(expectedSeq / 2 ** 32);
     }
     this.#advance(units);
     return true;
@@ -97,7 +117,7 @@ export class Ring {
     const at = this.#reserve(units);
     if (at < 0) return false;
     const count = streams.length;
-    let row = at * this.#wordsPerUnit + this.#layout.entryBytes / 4;
+    let row = at * this.#wordsPerUnit + this.#restAt;
     let offset = at * this.#layout.unitBytes + this.#layout.entryBytes + count * this.#layout.rowBytes;
     for (let index = 0; index < count; index++) {
       const header = headers[index];
@@ -107,10 +127,10 @@ export class Ring {
       this.#copy(data[index] ?? '', offset);
       const bytes = dataBytes[index] ?? 0;
       offset += bytes;
-      this.#words[row + this.#layout.rowStream / 4] = streams[index] ?? 0;
-      this.#words[row + this.#layout.rowHeadersBytes / 4] = headerBytes;
-      this.#words[row + this.#layout.rowDataBytes / 4] = bytes;
-      row += this.#layout.rowBytes / 4;
+      this.#words[row + this.#layout.rowStream / WORD_BYTES] = streams[index] ?? 0;
+      this.#words[row + this.#layout.rowHeadersBytes / WORD_BYTES] = headerBytes;
+      this.#words[row + this.#layout.rowDataBytes / WORD_BYTES] = bytes;
+      row += this.#layout.rowBytes / WORD_BYTES;
     }
     this.#writeEntry(at, units, this.#layout.batch | (durability << this.#layout.durabilityShift), ticket, count);
     this.#advance(units);
@@ -140,39 +160,39 @@ export class Ring {
   publish(): boolean {
     if (this.#published === this.#tail) return false;
     this.#published = this.#tail;
-    Atomics.store(this.#control, this.#layout.tail / 4, this.#tail);
-    return Atomics.load(this.#control, this.#layout.sleep / 4) !== 0;
+    Atomics.store(this.#control, this.#layout.tail / WORD_BYTES, this.#tail);
+    return Atomics.load(this.#control, this.#layout.sleep / WORD_BYTES) !== 0;
   }
 
   /** Bytes that the committer has not taken yet. */
   usedBytes(): number {
-    this.#head = Atomics.load(this.#control, this.#layout.head / 4);
+    this.#head = Atomics.load(this.#control, this.#layout.head / WORD_BYTES);
     const units = this.#tail - this.#head;
     return (units < 0 ? units + this.#capacity : units) * this.#layout.unitBytes;
   }
 
   /** What ingested records are part of. */
   get epoch(): number {
-    return Atomics.load(this.#control, this.#layout.epoch / 4) >>> 0;
+    return Atomics.load(this.#control, this.#layout.epoch / WORD_BYTES) >>> 0;
   }
 
   /** Whether the addon refuses appends, or has refused an ingested one. */
   get refuses(): boolean {
-    return Atomics.load(this.#control, this.#layout.refuse / 4) !== 0;
+    return Atomics.load(this.#control, this.#layout.refuse / WORD_BYTES) !== 0;
   }
 
   /** Whether there is something to take. */
   get hasAnswers(): boolean {
-    return Atomics.load(this.#control, this.#layout.answer / 4) !== 0;
+    return Atomics.load(this.#control, this.#layout.answer / WORD_BYTES) !== 0;
   }
 
   clearAnswers(): void {
-    Atomics.store(this.#control, this.#layout.answer / 4, 0);
+    Atomics.store(this.#control, this.#layout.answer / WORD_BYTES, 0);
   }
 
   /** Whether we look for answers, so that the addon need not call. */
   setPolling(polling: boolean): void {
-    Atomics.store(this.#control, this.#layout.poll / 4, polling ? 1 : 0);
+    Atomics.store(this.#control, this.#layout.poll / WORD_BYTES, polling ? 1 : 0);
   }
 
   // Returns the bytes that it took.
@@ -192,13 +212,13 @@ export class Ring {
   }
 
   #unitsOf(bytes: number): number {
-    return Math.ceil(bytes / this.#layout.unitBytes);
+    return (bytes + this.#layout.unitBytes - 1) >>> this.#unitShift;
   }
 
   // Where an entry of so many units can be written; -1 where there is no room.
   #reserve(units: number): number {
     if (this.#tail >= this.#rewindAt || !this.#fits(units)) {
-      this.#head = Atomics.load(this.#control, this.#layout.head / 4);
+      this.#head = Atomics.load(this.#control, this.#layout.head / WORD_BYTES);
       const empty = this.#head === this.#tail;
       if ((empty && this.#tail >= this.#rewindAt) || !this.#fits(units)) {
         // The committer is behind us, in front of the end: entries may go on at the start.
@@ -219,10 +239,10 @@ export class Ring {
 
   #writeEntry(at: number, units: number, kind: number, ticket: number, stream: number): void {
     const word = at * this.#wordsPerUnit;
-    this.#words[word + this.#layout.entryUnits / 4] = units;
-    this.#words[word + this.#layout.entryKind / 4] = kind;
-    this.#words[word + this.#layout.entryTicket / 4] = ticket;
-    this.#words[word + this.#layout.entryStream / 4] = stream;
+    this.#words[word + this.#unitsAt] = units;
+    this.#words[word + this.#kindAt] = kind;
+    this.#words[word + this.#ticketAt] = ticket;
+    this.#words[word + this.#streamAt] = stream;
   }
 
   #advance(units: number): void {

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { openLog } from '../lib/index.js';
 import { parseLockHolder } from '../lib/lock-holder.js';
-import { openTestLog, rejection, temporaryDirectory } from './support/directory.js';
+import { collect, openTestLog, rejection, temporaryDirectory } from './support/directory.js';
 
 const MISUSE = { code: 'INVALID_ARGUMENT', docs: 'docs/errors.md#invalid_argument' };
 
@@ -73,6 +73,56 @@ describe('an argument', () => {
         ['a', 'a'],
         ['a', 'a'],
       ]);
+    }
+  });
+
+  test('of a Uint8Array that claims another length is stored as long as it is', async () => {
+    const log = await openTestLog();
+    let asked = 0;
+    const claims: PropertyDescriptor[] = [
+      { value: 1 },
+      { value: 1_000_000 },
+      { get: () => (asked++ === 0 ? 10_000 : 3) },
+      { value: 'long' },
+    ];
+    for (const claim of claims) {
+      const data = Object.defineProperty(Buffer.alloc(10_000, 'data'), 'length', claim);
+      await Promise.all([log.append('key', data), log.append('key', 'next'), log.appendBatch([{ key: 'key', data }])]);
+      log.appendSync('key', data);
+      log.ingest('key', data);
+    }
+    await log.sync();
+    const records = await collect(log.stream('key').read());
+    expect(records).toHaveLength(5 * claims.length);
+    for (const { data } of records) {
+      if (data.toString() !== 'next') expect(data.equals(Buffer.alloc(10_000, 'data'))).toBe(true);
+    }
+  });
+
+  test('of a batch is refused where a getter resizes what was looked at before', async () => {
+    const log = await openTestLog();
+    for (const bytes of [4, 16]) {
+      const buffer = new ArrayBuffer(8, { maxByteLength: 16 });
+      const resizing = {
+        key: 'key',
+        get data() {
+          buffer.resize(bytes);
+          return 'second';
+        },
+      };
+      const batch = [{ key: 'key', data: new Uint8Array(buffer) }, resizing];
+      expect(await rejection(log.appendBatch(batch))).toMatchObject(MISUSE);
+    }
+    expect(log.streams()).toEqual([]);
+  });
+
+  test('of a batch is refused where the array claims a length that is none', async () => {
+    const log = await openTestLog();
+    for (const length of [Number.NaN, -1, 0.5, '1']) {
+      const batch = new Proxy([{ key: 'key', data: 'data' }], {
+        get: (target, name) => (name === 'length' ? length : Reflect.get(target, name)),
+      });
+      expect(await rejection(log.appendBatch(batch))).toMatchObject(MISUSE);
     }
   });
 
