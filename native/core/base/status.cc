@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "base/status.h"
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -40,45 +42,75 @@ const char* CodeName(Code code) {
   return "UNKNOWN";
 }
 
-Status::Status(Code code, std::string message)
-    : Status(Failure{.code = code, .path = {}, .message = std::move(message), .detail = {}}) {}
+struct Status::Failure {
+  Failure(Code failure_code, std::string text) : code(failure_code), message(std::move(text)) {}
+  Failure(const Failure& other)
+      : code(other.code),
+        error_number(other.error_number),
+        syscall(other.syscall),
+        path(other.path),
+        message(other.message),
+        detail(other.detail) {}
 
-Status::Status(Failure failure) : failure_(std::make_shared<const Failure>(std::move(failure))) {
+  Code code;
+  int error_number = 0;
+  const char* syscall = "";
+  std::string path;
+  std::string message;
+  std::string detail;
+  std::atomic<std::uint32_t> references{1};
+};
+
+Status::Status(Code code, std::string message) : Status(Failure(code, std::move(message))) {}
+
+Status::Status(const Failure& failure) : failure_(new Failure(failure)) {
   SEGLOG_ASSERT(failure_->code != Code::kOk);
 }
 
+void Status::Retain() const { failure_->references.fetch_add(1, std::memory_order_relaxed); }
+
+void Status::Release() {
+  if (failure_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete failure_;
+}
+
 const Status::Failure& Status::Said() const {
-  static const Failure kNothing;
+  static const Failure kNothing(Code::kOk, "");
   return ok() ? kNothing : *failure_;
 }
 
+Code Status::code() const { return Said().code; }
+int Status::error_number() const { return Said().error_number; }
+const char* Status::syscall() const { return Said().syscall; }
+const std::string& Status::path() const { return Said().path; }
+const std::string& Status::message() const { return Said().message; }
+const std::string& Status::detail() const { return Said().detail; }
+
 Status Status::FromErrno(int error_number, const char* syscall, std::string_view path) {
   SEGLOG_ASSERT(error_number != 0);
-  return Status(Failure{.code = CodeOfErrno(error_number),
-                        .error_number = error_number,
-                        .syscall = syscall,
-                        .path = std::string(path),
-                        .message = std::strerror(error_number),
-                        .detail = {}});
+  Failure failure(CodeOfErrno(error_number), std::strerror(error_number));
+  failure.error_number = error_number;
+  failure.syscall = syscall;
+  failure.path = path;
+  return Status(failure);
 }
 
 Status Status::WithCode(Code code, std::string_view message_prefix) const {
   Failure failure = Said();
   failure.code = code;
   failure.message = std::string(message_prefix) + failure.message;
-  return Status(std::move(failure));
+  return Status(failure);
 }
 
 Status Status::WithPath(std::string_view path) const {
   Failure failure = Said();
   failure.path = path;
-  return Status(std::move(failure));
+  return Status(failure);
 }
 
 Status Status::WithDetail(std::string detail) const {
   Failure failure = Said();
   failure.detail = std::move(detail);
-  return Status(std::move(failure));
+  return Status(failure);
 }
 
 std::string Status::ToString() const {

@@ -4,7 +4,6 @@
 // looked at.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,11 +24,27 @@ enum class Code : unsigned char {
 const char* CodeName(Code code);
 
 // Immutable once made, copies share what they say. A pointer that is null when ok, so that it costs
-// nothing where each record has one.
+// nothing where each record has one, and little code where it is returned. Any thread.
 class [[nodiscard]] Status final {
  public:
   Status() = default;
   Status(Code code, std::string message);
+  Status(const Status& other) : failure_(other.failure_) {
+    if (failure_ != nullptr) Retain();
+  }
+  Status(Status&& other) noexcept : failure_(std::exchange(other.failure_, nullptr)) {}
+  Status& operator=(const Status& other) {
+    Status copy(other);
+    std::swap(failure_, copy.failure_);
+    return *this;
+  }
+  Status& operator=(Status&& other) noexcept {
+    std::swap(failure_, other.failure_);
+    return *this;
+  }
+  ~Status() {
+    if (failure_ != nullptr) Release();
+  }
 
   static Status Ok() { return Status(); }
   // A failed system call. Maps ENOSPC and EDQUOT to kNoSpace, EACCES and EPERM to kPermission,
@@ -37,13 +52,14 @@ class [[nodiscard]] Status final {
   static Status FromErrno(int error_number, const char* syscall, std::string_view path);
 
   bool ok() const { return failure_ == nullptr; }
-  Code code() const { return ok() ? Code::kOk : failure_->code; }
-  int error_number() const { return Said().error_number; }
-  const char* syscall() const { return Said().syscall; }  // "" where none was involved
-  const std::string& path() const { return Said().path; }
-  const std::string& message() const { return Said().message; }
-  // Text for programs beside the message: of kLocked the LOCK file's, "" elsewhere.
-  const std::string& detail() const { return Said().detail; }
+  Code code() const;
+  int error_number() const;
+  const char* syscall() const;  // "" where none was involved
+  const std::string& path() const;
+  const std::string& message() const;
+  // Text for programs beside the message: of kLocked the LOCK file's, of kSeqConflict the sequence,
+  // "" elsewhere.
+  const std::string& detail() const;
 
   // The same failure under another code: the log's answer after its first failed sync.
   Status WithCode(Code code, std::string_view message_prefix) const;
@@ -52,19 +68,14 @@ class [[nodiscard]] Status final {
   std::string ToString() const;
 
  private:
-  struct Failure {
-    Code code = Code::kOk;
-    int error_number = 0;
-    const char* syscall = "";
-    std::string path;
-    std::string message;
-    std::string detail;
-  };
+  struct Failure;
 
-  explicit Status(Failure failure);
+  explicit Status(const Failure& failure);
   const Failure& Said() const;  // nothing, when ok
+  void Retain() const;
+  void Release();
 
-  std::shared_ptr<const Failure> failure_;
+  Failure* failure_ = nullptr;
 };
 
 template <typename T>
