@@ -162,6 +162,7 @@ export interface NativeRest {
 /** Offsets in bytes and the numbers of the kinds of entries: native/core/log/append_ring.h. */
 export interface NativeRing {
   readonly tail: number;
+  readonly wrap: number;
   readonly head: number;
   readonly sleep: number;
   readonly poll: number;

@@ -41,6 +41,9 @@ export class Ring {
   #published = 0;
   /** As it was when it was read last. */
   #head = 0;
+  /** Where entries last went on at the start. */
+  #wrap = 0;
+  #unpublishedUnits = 0;
 
   /** `bytes`: of all entries together. */
   constructor(layout: NativeRing, bytes: number) {
@@ -152,14 +155,14 @@ export class Ring {
   }
 
   get unpublishedBytes(): number {
-    const units = this.#tail - this.#published;
-    return (units < 0 ? units + this.#capacity : units) * this.#layout.unitBytes;
+    return this.#unpublishedUnits * this.#layout.unitBytes;
   }
 
   /** Lets the committer see everything written. True where it sleeps and has to be roused. */
   publish(): boolean {
     if (this.#published === this.#tail) return false;
     this.#published = this.#tail;
+    this.#unpublishedUnits = 0;
     Atomics.store(this.#control, this.#layout.tail / WORD_BYTES, this.#tail);
     return Atomics.load(this.#control, this.#layout.sleep / WORD_BYTES) !== 0;
   }
@@ -167,8 +170,8 @@ export class Ring {
   /** Bytes that the committer has not taken yet. */
   usedBytes(): number {
     this.#head = Atomics.load(this.#control, this.#layout.head / WORD_BYTES);
-    const units = this.#tail - this.#head;
-    return (units < 0 ? units + this.#capacity : units) * this.#layout.unitBytes;
+    const wrapped = this.#tail < this.#head ? Math.max(this.#wrap - this.#head, 0) : -this.#head;
+    return (wrapped + this.#tail) * this.#layout.unitBytes;
   }
 
   /** What ingested records are part of. */
@@ -224,7 +227,7 @@ export class Ring {
         // The committer is behind us, in front of the end: entries may go on at the start.
         if (this.#tail < this.#head || units >= this.#head) return empty && this.#fits(units) ? this.#tail : -1;
         this.#writeEntry(this.#tail, this.#capacity - this.#tail, this.#layout.skip, 0, 0);
-        this.#tail = 0;
+        this.#wrapHere();
       }
     }
     return this.#tail;
@@ -247,6 +250,13 @@ export class Ring {
 
   #advance(units: number): void {
     this.#tail += units;
-    if (this.#tail === this.#capacity) this.#tail = 0;
+    this.#unpublishedUnits += units;
+    if (this.#tail === this.#capacity) this.#wrapHere();
+  }
+
+  #wrapHere(): void {
+    this.#wrap = this.#tail;
+    Atomics.store(this.#control, this.#layout.wrap / WORD_BYTES, this.#wrap);
+    this.#tail = 0;
   }
 }

@@ -179,6 +179,7 @@ namespace {
 Napi::Value RingLayout(Napi::Env env) {
   Napi::Object ring = Napi::Object::New(env);
   SetNumbers(&ring, {{"tail", log::kRingTailOffset},
+                     {"wrap", log::kRingWrapOffset},
                      {"head", log::kRingHeadOffset},
                      {"sleep", log::kRingSleepOffset},
                      {"poll", log::kRingPollOffset},

@@ -116,6 +116,26 @@ TEST(AppendRingTest, RoomComesBackWhenItIsFreedNotWhenItIsRead) {
   EXPECT_EQ(ring.UsedBytes(), 0u);
 }
 
+TEST(AppendRingTest, WhatIsSkippedIsNotUsed) {
+  RingProducer producer(kUnits);
+  AppendRing ring(producer.memory());
+  AppendRing::Entry entry;
+  const std::string large(kUnits * kRingUnitBytes * 5 / 8, 'x');
+  const std::string small(100, 'y');
+  for (int round = 0; round < 20; ++round) {
+    for (const std::string& data : {large, small}) {
+      ASSERT_TRUE(producer.Append(1, {.data = data}));
+      producer.Publish();
+      EXPECT_EQ(ring.UsedBytes(), AlignUp(kRingEntryBytes + data.size(), kRingUnitBytes));
+      ASSERT_TRUE(ring.Peek(&entry));
+      EXPECT_EQ(TextOf(entry.records.front().data), data);
+      ring.Skip();
+      ring.Free();
+      EXPECT_EQ(ring.UsedBytes(), 0u);
+    }
+  }
+}
+
 TEST(AppendRingTest, WhoSleepsIsRousedAndWhoPollsIsNotCalled) {
   RingProducer producer(kUnits);
   AppendRing ring(producer.memory());

@@ -103,8 +103,9 @@ void AppendRing::Skip() {
 std::uint64_t AppendRing::UsedBytes() const {
   const std::uint32_t head = Load(kRingHeadOffset);
   const std::uint32_t tail = Load(kRingTailOffset);
-  const std::uint32_t units = tail >= head ? tail - head : capacity_ - head + tail;
-  return std::uint64_t{units} * kRingUnitBytes;
+  const std::uint32_t wrap = Load(kRingWrapOffset);
+  const std::uint32_t before_wrap = wrap > head ? wrap - head : 0;
+  return std::uint64_t{tail >= head ? tail - head : before_wrap + tail} * kRingUnitBytes;
 }
 
 bool AppendRing::Announce() {

@@ -22,6 +22,7 @@ inline constexpr std::size_t kRingUnitBytes = 8;
 
 // Control words of 32 bits, each written by one side, on cache lines of their own.
 inline constexpr std::size_t kRingTailOffset = 0;     // producer: entries before it are complete
+inline constexpr std::size_t kRingWrapOffset = 4;     // producer: where the last skip entry begins
 inline constexpr std::size_t kRingHeadOffset = 64;    // committer: entries before it are free
 inline constexpr std::size_t kRingSleepOffset = 128;  // committer: 1 when it has to be roused
 inline constexpr std::size_t kRingPollOffset = 192;   // producer: 1 while it looks at the next word
@@ -79,7 +80,8 @@ class AppendRing final {
   void Skip();
   // Gives what was read back to the producer.
   void Free() { Store(kRingHeadOffset, read_); }
-  // Bytes of entries that were published and not freed. Any thread.
+  // Bytes of entries that were published and not freed, what was skipped left out. Any thread; a
+  // little old where the others go on.
   std::uint64_t UsedBytes() const;
 
   // Any thread.

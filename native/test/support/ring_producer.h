@@ -106,7 +106,7 @@ class RingProducer final {
       StoreLittle(skip, log::kRingEntryUnitsOffset, to_end);
       StoreLittle(skip, log::kRingEntryKindOffset,
                   static_cast<std::uint32_t>(log::RingEntryKind::kSkip));
-      tail_ = 0;
+      WrapHere();
     }
     return Unit(tail_).first(units * log::kRingUnitBytes);
   }
@@ -140,7 +140,13 @@ class RingProducer final {
                                                        << log::kRingDurabilityShift);
     StoreLittle(entry, log::kRingEntryTicketOffset, ticket);
     StoreLittle(entry, log::kRingEntryStreamOffset, stream);
-    tail_ = tail_ + units == capacity_ ? 0 : tail_ + units;
+    tail_ += units;
+    if (tail_ == capacity_) WrapHere();
+  }
+
+  void WrapHere() {
+    Word(log::kRingWrapOffset).store(tail_);
+    tail_ = 0;
   }
 
   std::vector<std::uint64_t> memory_;
