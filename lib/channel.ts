@@ -140,9 +140,10 @@ export class Channel {
     return true;
   }
 
-  /** The same for a request that has no place in the row. */
+  /** The same for a request that has no place in the row, about what was written before. */
   requestAside(waiter: Waiter, call: (log: NativeLog, token: number) => void): void {
     if (this.#log === undefined) return;
+    this.#publish();
     call(this.#log, this.tickets.add(waiter));
     this.#expect();
   }

@@ -7,8 +7,6 @@ import { typeError } from './errors.js';
 import type { NativeRing } from './native.js';
 import type { PackedBatch } from './packed-batch.js';
 
-/** Behind an idle ring the next entry begins at its start again: the same few pages stay in the processor's caches. */
-const REWIND_BYTES = 256 * 1024;
 /** Of the control words, and of the fields of entries. */
 const WORD_BYTES = 4;
 /** Of the text of a string. */
@@ -24,7 +22,6 @@ export class Ring {
   readonly #bytes: Buffer;
   /** In units, as all positions. */
   readonly #capacity: number;
-  readonly #rewindAt: number;
   /** A unit has so many words of 32 bits, and is a shift by so many bits. */
   readonly #wordsPerUnit: number;
   readonly #unitShift: number;
@@ -53,7 +50,6 @@ export class Ring {
     this.#control = new Int32Array(this.memory, 0, layout.entries / WORD_BYTES);
     this.#words = new Uint32Array(this.memory, layout.entries);
     this.#bytes = Buffer.from(this.memory, layout.entries);
-    this.#rewindAt = REWIND_BYTES / layout.unitBytes;
     this.#wordsPerUnit = layout.unitBytes / WORD_BYTES;
     this.#unitShift = Math.log2(layout.unitBytes);
     this.#unitsAt = layout.entryUnits / WORD_BYTES;
@@ -63,8 +59,8 @@ export class Ring {
     this.#headersBytesAt = layout.entryHeadersBytes / WORD_BYTES;
     this.#dataBytesAt = layout.entryDataBytes / WORD_BYTES;
     this.#restAt = layout.entryBytes / WORD_BYTES;
-    // Wherever an empty ring stands, an entry of this size fits before or behind.
-    this.entryBytesMax = (Math.floor(this.#capacity / 2) - 1) * layout.unitBytes;
+    // In a ring that is half full at most, an entry of this size fits before its end or at its start.
+    this.entryBytesMax = (Math.floor(this.#capacity / 4) - 1) * layout.unitBytes;
   }
 
   /** The bytes that an entry of a record may take at most. */
@@ -220,16 +216,13 @@ export class Ring {
 
   // Where an entry of so many units can be written; -1 where there is no room.
   #reserve(units: number): number {
-    if (this.#tail >= this.#rewindAt || !this.#fits(units)) {
-      this.#head = Atomics.load(this.#control, this.#layout.head / WORD_BYTES);
-      const empty = this.#head === this.#tail;
-      if ((empty && this.#tail >= this.#rewindAt) || !this.#fits(units)) {
-        // The committer is behind us, in front of the end: entries may go on at the start.
-        if (this.#tail < this.#head || units >= this.#head) return empty && this.#fits(units) ? this.#tail : -1;
-        this.#writeEntry(this.#tail, this.#capacity - this.#tail, this.#layout.skip, 0, 0);
-        this.#wrapHere();
-      }
-    }
+    if (this.#fits(units)) return this.#tail;
+    this.#head = Atomics.load(this.#control, this.#layout.head / WORD_BYTES);
+    if (this.#fits(units)) return this.#tail;
+    // Not before the end; at the start, where the committer is between the two.
+    if (this.#tail < this.#head || units >= this.#head) return -1;
+    this.#writeEntry(this.#tail, this.#capacity - this.#tail, this.#layout.skip, 0, 0);
+    this.#wrapHere();
     return this.#tail;
   }
 

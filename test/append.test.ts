@@ -269,6 +269,23 @@ describe('ingest', () => {
     expect(log.stream('key').info()?.nextSeq).toBe(taken + 2);
   });
 
+  test('never meets QUEUE_FULL where false is heeded, whatever the sizes', async () => {
+    for (const bufferedBytesMax of [4096, 65_536, 2 ** 20]) {
+      for (const bytesMax of [0, 10, 900, 3000]) {
+        const log = await openTestLog({ bufferedBytesMax });
+        let falses = 0;
+        for (let index = 0; index < 3000; index++) {
+          if (log.ingest('key', Buffer.alloc((index * 7919) % (bytesMax + 1)))) continue;
+          falses++;
+          await log.drain();
+        }
+        await log.sync();
+        expect(log.stream('key').info()?.nextSeq).toBe(3001);
+        if (bytesMax * 3000 > 4 * bufferedBytesMax) expect(falses).toBeGreaterThan(0);
+      }
+    }
+  });
+
   test('never meets QUEUE_FULL where false is heeded', async () => {
     const log = await openTestLog({ bufferedBytesMax: 65_536 });
     for (let index = 0; index < 2000; index++) if (!log.ingest('key', Buffer.alloc(500))) await log.drain();
