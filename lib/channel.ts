@@ -266,15 +266,17 @@ export class Channel {
   // A turn of the event loop each time, so that timers and I/O go on.
   readonly #poll = (): void => {
     if (this.#log === undefined) return;
-    if (this.ring.hasAnswers) {
-      this.#vain = 0;
-      this.take();
-    } else if (performance.now() - this.#lastAnswerMs > this.#pollMs) {
+    const answered = this.ring.hasAnswers;
+    if (!answered && performance.now() - this.#lastAnswerMs > this.#pollMs) {
       if (this.#waiting) this.#vain++;
       this.#stopPolling();
       return;
     }
+    // First: who hears of the answers must not be able to end it.
     setImmediate(this.#poll);
+    if (!answered) return;
+    this.#vain = 0;
+    this.take();
   };
 
   #stopPolling(): void {

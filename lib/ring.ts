@@ -33,9 +33,8 @@ export class Ring {
   readonly #headersBytesAt: number;
   readonly #dataBytesAt: number;
   readonly #restAt: number;
-  /** Behind the last entry, and what of that was published. */
+  /** Behind the last entry. */
   #tail = 0;
-  #published = 0;
   /** As it was when it was read last. */
   #head = 0;
   /** Where entries last went on at the start. */
@@ -156,8 +155,7 @@ export class Ring {
 
   /** Lets the committer see everything written. True where it sleeps and has to be roused. */
   publish(): boolean {
-    if (this.#published === this.#tail) return false;
-    this.#published = this.#tail;
+    if (this.#unpublishedUnits === 0) return false;
     this.#unpublishedUnits = 0;
     Atomics.store(this.#control, this.#layout.tail / WORD_BYTES, this.#tail);
     return Atomics.load(this.#control, this.#layout.sleep / WORD_BYTES) !== 0;

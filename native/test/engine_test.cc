@@ -551,6 +551,8 @@ TEST_F(EngineTest, OnAFullDiskAllThatWaitsIsRefusedSoThatWhatIsStoredHasNoHole) 
     // Large and small ones, in a row: a small one would fit where a large one did not.
     for (int i = 0; i < 400; ++i) {
       handed_over.push_back(std::string(i % 2 == 0 ? 3000 : 10, static_cast<char>('a' + i % 26)));
+      // What is refused and is no append changes nothing for those behind it.
+      if (i % 50 == 49) log.Seal("orders");
       const Token token = first_token == 0 ? 0 : first_token + static_cast<Token>(i);
       ASSERT_TRUE(log.TryAppend({{"orders", handed_over.back()}}, Durability::kNone, token).ok());
     }
@@ -576,6 +578,7 @@ TEST_F(EngineTest, AFailedJournalWriteOrSyncFailsEveryWaiterAndReopeningRecovers
     EngineHarness log(&disk);
     ASSERT_TRUE(log.Open().ok());
     ASSERT_TRUE(log.Append("orders", "one").status.ok());
+    EXPECT_NE(log.engine().committer().WakeAt(), UINT64_MAX);
     disk.FailNext(kind, 1, EIO);
     std::vector<Token> waiting;
     for (const char* data : {"two", "three"}) waiting.push_back(log.Submit("orders", data));
@@ -595,6 +598,7 @@ TEST_F(EngineTest, AFailedJournalWriteOrSyncFailsEveryWaiterAndReopeningRecovers
     EXPECT_EQ(log.Close().code(), Code::kFailed);
     log.Settle();
     EXPECT_EQ(disk.calls(), calls) << "nothing is tried again";
+    EXPECT_EQ(log.engine().committer().WakeAt(), UINT64_MAX) << "a failed log rests";
     EXPECT_TRUE(log.engine().GetStats().failed);
     EXPECT_EQ(log.Data("orders"), Strings{"one"});
     for (const DiskImage& image : disk.Images({.seed = 5, .bound = 20})) {

@@ -40,7 +40,6 @@ bool AppendRing::Peek(Entry* entry) {
     const bool ingested = entry->kind == RingEntryKind::kIngest;
     entry->ticket = ingested ? 0 : ticket;
     entry->epoch = ingested ? ticket : 0;
-    entry->payload_bytes = 0;
     entry->expected_sequence = 0;
     entry->records.clear();
     switch (entry->kind) {
@@ -70,7 +69,6 @@ void AppendRing::ReadRecord(ByteSpan bytes, std::size_t payload_offset, Entry* e
   const std::size_t data = LoadLittle<std::uint32_t>(bytes, kRingEntryDataBytesOffset);
   const ByteSpan payload = bytes.subspan(payload_offset);
   SEGLOG_ASSERT(headers + data <= payload.size());
-  entry->payload_bytes = headers + data;
   entry->records.push_back({.stream = LoadLittle<std::uint32_t>(bytes, kRingEntryStreamOffset),
                             .user_headers = payload.first(headers),
                             .data = payload.subspan(headers, data)});
@@ -88,7 +86,6 @@ void AppendRing::ReadBatch(ByteSpan bytes, Entry* entry) {
     entry->records.push_back({.stream = LoadLittle<std::uint32_t>(table, kRingBatchStreamOffset),
                               .user_headers = payload.first(headers),
                               .data = payload.subspan(headers, data)});
-    entry->payload_bytes += headers + data;
     table = table.subspan(kRingBatchRowBytes);
     payload = payload.subspan(headers + data);
   }

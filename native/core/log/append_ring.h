@@ -65,8 +65,7 @@ class AppendRing final {
     Token ticket = 0;
     std::uint32_t epoch = 0;              // kIngest
     std::uint64_t expected_sequence = 0;  // kExpect
-    std::uint64_t payload_bytes = 0;
-    std::vector<AppendInput> records;  // they borrow from the ring
+    std::vector<AppendInput> records;     // they borrow from the ring
   };
 
   // `memory` is aligned to 8 bytes, outlives the ring, and was zero when the producer got it.

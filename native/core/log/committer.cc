@@ -57,6 +57,7 @@ StepOutcome Committer::Gather() {
     if (state_->close_result.has_value()) AnswerClose(*state_->close_result);
     return StepOutcome::kIdle;
   }
+  if (FlushIsDue()) sync_wanted_ = true;
   switch_bytes_ = 0;
   refused_for_room_ = refused_for_room_ && state_->no_space;
   builder_.Begin(state_->log_clock.Now(), state_->journal->room());
@@ -73,7 +74,7 @@ StepOutcome Committer::Gather() {
     if (switched != StepOutcome::kBlocked || !sync_wanted_) return switched;
   }
   if (builder_.empty()) return GatherNothing();
-  if (state_->capture_wanted || FlushIsDue()) sync_wanted_ = true;
+  if (state_->capture_wanted) sync_wanted_ = true;
   IssueBlock();
   return StepOutcome::kProgress;
 }
@@ -212,7 +213,7 @@ void Committer::AnswerWhenDurable(Token token, const Status& status) {
 }
 
 StepOutcome Committer::GatherNothing() {
-  if ((sync_wanted_ || state_->capture_wanted || FlushIsDue()) && !AllDurable()) {
+  if ((sync_wanted_ || state_->capture_wanted) && !AllDurable()) {
     sync_wanted_ = true;
     block_ = nullptr;
     MoveTo(Phase::kSync);
@@ -409,6 +410,8 @@ bool Committer::FlushIsDue() {
 std::uint64_t Committer::WakeAt() {
   const std::lock_guard lock(state_->mutex);
   std::uint64_t at = UINT64_MAX;
+  // Nothing is written any more.
+  if (!state_->failure.ok() || state_->closing) return at;
   if (state_->durable_commit > state_->recorded_mark) {
     at = last_ack_us_ + state_->options.mark_delay_us;
   }
@@ -481,7 +484,7 @@ void Committer::RefuseEverything(const Status& why) {
 bool Committer::RefuseFront() {
   const Incoming* front = intake_.Front();
   if (front == nullptr || !front->NeedsRoom()) return false;
-  refused_for_room_ = front->kind == Request::Kind::kAppend;
+  if (front->kind == Request::Kind::kAppend) refused_for_room_ = true;
   RefuseRequest(*front, DiskIsFull());
   intake_.Take();
   intake_.Release();

@@ -31,8 +31,7 @@ bool Intake::FrontOfRing() {
             .token = entry_.ticket,
             .epoch = entry_.epoch,
             .expected_sequence = entry_.expected_sequence,
-            .records = entry_.records,
-            .payload_bytes = entry_.payload_bytes};
+            .records = entry_.records};
   return true;
 }
 
@@ -49,8 +48,7 @@ void Intake::Describe(const Request& request) {
             .lsn = request.lsn,
             .stream = request.stream,
             .sequence = request.sequence,
-            .records = records_,
-            .payload_bytes = request.payload.size()};
+            .records = records_};
 }
 
 void Intake::Take() {

@@ -24,7 +24,6 @@ struct Incoming {
   StreamHandle stream = 0;              // kSeal, kTruncateBefore
   std::uint64_t sequence = 0;           // kTruncateBefore
   std::span<const AppendInput> records;
-  std::uint64_t payload_bytes = 0;
 
   bool NeedsRoom() const {
     return kind == Request::Kind::kAppend || kind == Request::Kind::kSeal ||

@@ -23,7 +23,7 @@ constexpr std::uint64_t kProgressBytes = 1u << 20;
 // An idle committer looks for work itself for so long, where work has lately come that quickly:
 // rousing a thread costs more than a small commit (docs/architecture.md, "Threads").
 constexpr std::uint64_t kSpinUsMax = 100;
-// A caller that commits itself looks again after so long where the destager keeps it waiting.
+// Who commits looks again after so long where the destager keeps it waiting.
 constexpr std::uint64_t kBlockedUsMax = 10'000;
 
 }  // namespace
@@ -175,8 +175,8 @@ class Log::Threads final {
         wake_at = engine_->committer().WakeAt();
       }
       if (outcome == StepOutcome::kIdle) Rest(seen, wake_at);
-      // Only the destager can end this.
-      if (outcome == StepOutcome::kBlocked) committer_waker_.Sleep(seen, UINT64_MAX);
+      // Only the destager can end this; a flush may become due meanwhile.
+      if (outcome == StepOutcome::kBlocked) committer_waker_.Sleep(seen, kBlockedUsMax);
     }
   }
 
