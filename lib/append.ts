@@ -208,7 +208,8 @@ export function ingest(
   return engine.ingest(stream, headers, checkData(engine, data, 'data'));
 }
 
-interface CheckedRecord {
+/** A record that may be packed into a batch. */
+export interface CheckedRecord {
   readonly ref: StreamRef;
   readonly headers: Uint8Array | undefined;
   readonly data: string | Uint8Array;
@@ -233,16 +234,28 @@ function checkBatch<T extends StreamBatchRecord>(
     const record = records[index];
     checkFields(record, fields, `records[${index}]`);
     if (record === undefined) continue;
-    const ref = refOfRecord(record);
-    const headers = encodeHeaders(record.headers);
-    const data = checkData(engine, record.data, `records[${index}].data`);
-    checked.push({ ref, headers, data, length: data.length });
+    checked.push(checkRecord(engine, refOfRecord(record), record, `records[${index}].data`));
   }
   return checked;
 }
 
-// No code of the caller's runs here: lengths that a getter changed behind the check are found.
-function packBatch(engine: Engine, records: readonly CheckedRecord[]): PackedBatch {
+/** One record of a batch, each field of which is read once. Throws TypeError, RangeError and TOO_LARGE. */
+export function checkRecord(
+  engine: Engine,
+  ref: StreamRef,
+  record: StreamBatchRecord,
+  dataName: string,
+): CheckedRecord {
+  const headers = encodeHeaders(record.headers);
+  const data = checkData(engine, record.data, dataName);
+  return { ref, headers, data, length: data.length };
+}
+
+/**
+ * What was checked, ready to be handed over. No code of the caller's runs here: lengths that a getter changed behind
+ * the check are found.
+ */
+export function packBatch(engine: Engine, records: readonly CheckedRecord[]): PackedBatch {
   const { batchBytesMax } = engine.options;
   const log = engine.log();
   let byteCount = 0;

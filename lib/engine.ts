@@ -4,7 +4,7 @@
 
 import { Channel, type Listener } from './channel.js';
 import { checkInteger } from './check.js';
-import { CLOSED, closedError, type Failure, SeglogError, toError } from './errors.js';
+import { CLOSED, closedError, type Failure, readOnlyError, SeglogError, toError } from './errors.js';
 import { keyBytes } from './key.js';
 import type { NativeAddon, NativeLog, NativeReadResult, NativeRecovery, NativeVerifyResult } from './native.js';
 import { type Durability, nativeOptionValues, type ResolvedOptions } from './options.js';
@@ -39,13 +39,15 @@ const KEYS_REMEMBERED_MAX = 65_536;
 const DAMAGE_KEPT_MAX = 1000;
 /** Who waits on this thread. */
 const NOBODY: Waiter = { done: () => {}, fail: () => {} };
-/** ingest() returns false when this part of the ring is used. */
+/** Of bufferedBytesMax. */
 const HIGH_WATER_PART = 0.5;
 
 export class Engine implements Listener {
   readonly options: ResolvedOptions;
   /** The index of `options.durability`. */
   readonly durabilityDefault: number;
+  /** ingest() returns false when so much waits. */
+  readonly highWaterBytes: number;
   readonly damage: Damage[] = [];
   readonly #native: NativeAddon;
   readonly #log: NativeLog;
@@ -53,7 +55,6 @@ export class Engine implements Listener {
   readonly #reads = new Map<number, (result: NativeReadResult | undefined) => void>();
   readonly #verifications = new Map<number, (result: NativeVerifyResult | undefined) => void>();
   readonly #refs = new Map<string, StreamRef>();
-  readonly #highWaterBytes: number;
   readonly #unwatched: number;
   #queue: Waiting[] = [];
   #queueStart = 0;
@@ -77,7 +78,7 @@ export class Engine implements Listener {
     this.durabilityDefault = this.durabilityIndex(options.durability);
     this.#unwatched = this.durabilityIndex('none');
     this.#channel = new Channel(native, options, (stream) => this.idOf(stream), this);
-    this.#highWaterBytes = options.bufferedBytesMax * HIGH_WATER_PART;
+    this.highWaterBytes = options.bufferedBytesMax * HIGH_WATER_PART;
     const openToken = this.#channel.tickets.add({
       done: () => {
         this.#state = 'open';
@@ -169,12 +170,13 @@ export class Engine implements Listener {
     });
   }
 
-  /** The same for a batch. */
+  /** The same for a batch; where `always`, it may wait whatever else does. */
   appendBatch(
     refs: readonly StreamRef[],
     durability: number,
     batch: PackedBatch,
     signal: AbortSignal | undefined,
+    always = false,
   ): Promise<BatchResult> {
     this.#writable();
     return new Promise((resolve, reject) => {
@@ -189,7 +191,8 @@ export class Engine implements Listener {
       }
       const data = batch.data.map((one) => (typeof one === 'string' ? one : Uint8Array.from(one)));
       const owned = { ...batch, data };
-      this.#wait({ submit: () => this.#handBatch(durability, waiter, owned), fail: waiter.fail, signal });
+      const submit = () => this.#handBatch(durability, waiter, owned);
+      this.#wait({ submit, fail: waiter.fail, signal }, always);
     });
   }
 
@@ -247,7 +250,7 @@ export class Engine implements Listener {
     }
     if (taken === false) throw new SeglogError('QUEUE_FULL', 'More is waiting to be committed than bufferedBytesMax');
     if (taken !== true) throw toError(taken);
-    if (channel.ring.usedBytes() + this.#ingestedBytes < this.#highWaterBytes) return true;
+    if (channel.ring.usedBytes() + this.#ingestedBytes < this.highWaterBytes) return true;
     this.#askForRoom();
     return false;
   }
@@ -397,7 +400,7 @@ export class Engine implements Listener {
 
   #writable(): NativeLog {
     const log = this.log();
-    if (this.options.readOnly) throw new SeglogError('READ_ONLY', 'The log was opened read-only');
+    if (this.options.readOnly) throw readOnlyError();
     return log;
   }
 
@@ -443,8 +446,8 @@ export class Engine implements Listener {
     return { firstLsn, records };
   }
 
-  #wait(waiting: Waiting): void {
-    if (this.#queueLength >= this.options.appendsWaitingMax) {
+  #wait(waiting: Waiting, always = false): void {
+    if (!always && this.#queueLength >= this.options.appendsWaitingMax) {
       throw new SeglogError(
         'QUEUE_FULL',
         `More than appendsWaitingMax (${this.options.appendsWaitingMax}) appends wait`,

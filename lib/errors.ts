@@ -170,6 +170,11 @@ export function closedError(): Error {
   return toError(CLOSED);
 }
 
+/** The log does not take what would change it. */
+export function readOnlyError(): SeglogError {
+  return new SeglogError('READ_ONLY', 'The log was opened read-only');
+}
+
 function rangeOf(first: number, last: number | undefined): string {
   return last === undefined || last === first ? String(first) : `${first} to ${last}`;
 }

@@ -36,3 +36,4 @@ export type {
   WaitOptions,
 } from './types.js';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify.js';
+export type { RecordChunk, RecordWritable, RecordWritableOptions } from './writable.js';

@@ -22,6 +22,7 @@ import type {
   SyncBatchOptions,
   WaitOptions,
 } from './types.js';
+import { type RecordWritable, type RecordWritableOptions, StreamWritable } from './writable.js';
 
 /** A stream. Made by `log.stream(key)`; valid while the log is open. The stream exists once it has a record. */
 export class Stream {
@@ -62,6 +63,37 @@ export class Stream {
   /** As `log.ingest`, to this stream. */
   ingest(data: string | Uint8Array, options?: IngestOptions): boolean {
     return ingest(this.#engine, this.#ref, data, options);
+  }
+
+  /**
+   * A Node `Writable` in object mode, to write records through `pipeline`, `pipe` or `write`. Each chunk is one record:
+   * a string (in the encoding that is written with it, stored as the bytes that it stands for), a `Uint8Array`, or
+   * `{ data, headers? }`, also one that was read. Object mode, since a record has a beginning, an end and headers, which
+   * chunks of bytes would not keep. Bytes may be changed again once the callback was called.
+   *
+   * The callback of a `write` is called when the record is as durable as `durability` says: under `'sync'` it survives a
+   * power cut, under `'os'` a killed process, under `'none'` it is accepted. `'finish'` follows when all are. So after
+   * `'finish'` under a weaker durability, `log.sync()` is what makes them survive a power cut.
+   *
+   * `write` returns false, and `'drain'` follows, when `highWaterMark` records or half of `bufferedBytesMax` bytes are
+   * not acknowledged. The log gets one batch at a time, of at most 1 MiB and an eighth of `bufferedBytesMax` (or one
+   * record); each survives a crash whole or not at all. What is written while it is under way goes as the next, so the
+   * records keep their order, but what is appended to the stream in another way, or by another writable, may come
+   * between them. It never meets QUEUE_FULL.
+   *
+   * A chunk or an append that is refused destroys the writable with the error: TOO_LARGE, NO_SPACE, FAILED, CLOSED (once
+   * `log.close()` was called: end writables first), and TypeError or RangeError (INVALID_ARGUMENT) for a chunk that is
+   * no record. Only for `null` does `write` itself throw (ERR_STREAM_NULL_VALUES), as Node has it. After an error or
+   * `destroy()` everything acknowledged is stored, and what is stored is a beginning of what was written: a batch that
+   * was under way is stored all the same, unless it was refused, and `'close'` waits for it.
+   *
+   * Throws CLOSED, READ_ONLY, TypeError and RangeError.
+   *
+   * @example
+   * await pipeline(source, log.stream('orders').writable()); // all of it is durable now
+   */
+  writable(options?: RecordWritableOptions): RecordWritable {
+    return new StreamWritable(this.#engine, this.#ref, options);
   }
 
   /**

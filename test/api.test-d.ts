@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the types promise.
 
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { expectTypeOf, test } from 'vitest';
 import {
   type AppendResult,
@@ -10,6 +12,7 @@ import {
   type LogRecord,
   openLog,
   type RecordBatch,
+  type RecordWritable,
   type RecoveryStatus,
   type ResolvedOptions,
   type SeglogError,
@@ -30,6 +33,30 @@ test('opening and appending', () => {
   void log.append('key', 'data', { durability: 'disk' });
   // @ts-expect-error: an unknown option
   void openLog('directory', { segmentByte: 1 });
+});
+
+test('writing through a Writable', () => {
+  const writable = log.stream('key').writable({ durability: 'os', highWaterMark: 8, defaultEncoding: 'hex' });
+  expectTypeOf(writable).toEqualTypeOf<RecordWritable>();
+  expectTypeOf(writable).toExtend<Writable>();
+  expectTypeOf(pipeline(Readable.from(['a']), writable)).resolves.toBeVoid();
+  expectTypeOf(pipeline(log.stream('key').read(), writable)).resolves.toBeVoid();
+  expectTypeOf(writable.write('data')).toEqualTypeOf<boolean>();
+  writable.write({ data: new Uint8Array(1), headers: { a: 'b' } }, (error) => {
+    expectTypeOf(error).toEqualTypeOf<Error | null | undefined>();
+  });
+  writable.write('6162', 'hex', () => {});
+  writable.end({ data: 'last' }, () => {}).end();
+  // @ts-expect-error: numbers are no records
+  writable.write(7);
+  // @ts-expect-error: nor is null
+  writable.end(null);
+  // @ts-expect-error: a record has data
+  writable.write({ headers: {} });
+  // @ts-expect-error: an unknown encoding
+  writable.write('data', 'utf9');
+  // @ts-expect-error: an unknown option
+  log.stream('key').writable({ objectMode: false });
 });
 
 test('reading', () => {

@@ -6,7 +6,7 @@
 import { inspect, types } from 'node:util';
 import { expect, test } from 'vitest';
 import { ERROR_CODES } from '../lib/errors.js';
-import { type Log, openLog, SeglogError } from '../lib/index.js';
+import { type Log, openLog, type RecordWritable, SeglogError } from '../lib/index.js';
 import { collect, openTestLog, temporaryDirectory } from './support/directory.js';
 import { CallersOwnError, Random, strangeValue } from './support/strange-values.js';
 
@@ -83,7 +83,7 @@ test(`${METHOD_CALLS} random calls of methods do, or fail as documented (seed ${
   const again = await openTestLog({ readOnly: true }, directory);
   await expectModel(again, model);
   console.log(`fuzz of methods: seed ${SEED}`, JSON.stringify(Object.fromEntries([...outcomes].sort())));
-  for (const name of ['append', 'appendBatch', 'ingest', 'stream.appendBatch', 'get', 'read']) {
+  for (const name of ['append', 'appendBatch', 'ingest', 'stream.appendBatch', 'writable', 'get', 'read']) {
     expect([name, outcomes.get(`${name} done`) ?? 0]).toEqual([name, expect.toSatisfy((n: number) => n > 20)]);
     expect([name, outcomes.get(`${name} INVALID_ARGUMENT`) ?? 0]).toEqual([
       name,
@@ -149,6 +149,12 @@ function anyCall(random: Random, log: Log, model: Model): Call {
       return ['stream.appendBatch', async () => kept(model, await stream().appendBatch(records))];
     },
     () => {
+      const headers = maybe(random, anyHeaders, 0.1);
+      const options = appendOptions(random, ['durability', 'signal']);
+      const kept = keep(key, data, { headers });
+      return ['writable', async () => kept(model, await written(stream().writable(options), { data, headers }))];
+    },
+    () => {
       const seq = maybe(random, () => random.below(50));
       return ['get', () => stream().get(seq, wait)];
     },
@@ -196,6 +202,14 @@ function anyCall(random: Random, log: Log, model: Model): Call {
   // The first five write; they are called as often as all others together.
   const [name, run] = (calls[random.chance(0.5) ? random.below(5) : random.below(calls.length)] ?? calls[0])();
   return [name, run];
+}
+
+function written(writable: RecordWritable, chunk: unknown): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    writable.on('error', reject);
+    writable.on('finish', () => resolve(true));
+    Reflect.apply(writable.end, writable, [chunk]);
+  });
 }
 
 /** Remembers the arguments as they are now, and once the call succeeded puts them into the model. */

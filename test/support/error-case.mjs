@@ -4,8 +4,10 @@
 // afterwards. For cases with a disk, `directory` is an empty file system; for those with a fault, SEGLOG_FAULT says what
 // fails while `trigger` exists.
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { finished, pipeline } from 'node:stream/promises';
 import { openLog } from '../../dist/index.js';
 
 const [name, directory] = process.argv.slice(2);
@@ -87,6 +89,40 @@ const cases = {
     await log.close();
     await reopens(stored);
     return { error: errors[0], afterwards: 'usable' };
+  },
+  // A source that is far longer than what the disk has room for.
+  async 'writable on a full disk'() {
+    const log = await openLog(path, SMALL);
+    await log.append('key', 'data');
+    fillDisk();
+    let acknowledged = 0;
+    const writable = log.stream('key').writable({ highWaterMark: 16 });
+    const error = await caught(async () => {
+      writable.on('error', () => {});
+      for (let number = 2; !writable.destroyed; number++) {
+        const hasRoom = writable.write(`${number}`.padEnd(100), (failure) => {
+          if (!failure) acknowledged++;
+        });
+        if (!hasRoom && !writable.destroyed) await Promise.race([once(writable, 'drain'), once(writable, 'close')]);
+      }
+      await finished(writable);
+    });
+    const stored = log.stream('key').info().nextSeq - 1;
+    if (acknowledged === 0 || stored < 1 + acknowledged) throw new Error(`${stored} of ${acknowledged} are stored`);
+    for (const { seq, data } of await log.stream('key').getRange(2, stored)) same(Number(data.toString()), seq);
+    rmSync(ballast);
+    log.resume();
+    await pipeline([`${stored + 1}`], log.stream('key').writable());
+    await log.close();
+    await reopens(stored + 1);
+    return { error, afterwards: 'usable' };
+  },
+  async 'writable fails'() {
+    const log = await openLog(path);
+    await pipeline(['data'], log.stream('key').writable());
+    writeFileSync(trigger, '');
+    const error = await caught(() => pipeline(['in flight', 'behind it'], log.stream('key').writable()));
+    return isStopped(log, error);
   },
   async 'seal on a full disk'() {
     return onFullJournal(async (log) => {
