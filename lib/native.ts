@@ -66,6 +66,8 @@ export interface NativeStats {
   readonly records: number;
   readonly journalBytesWritten: number;
   readonly segmentBytesWritten: number;
+  /** Of these, what went straight to segments and never to the journal: see `outOfLineBytes`. */
+  readonly bodyBytesWritten: number;
   readonly checkpoints: number;
   readonly carriedBytes: number;
   readonly segmentsSealed: number;

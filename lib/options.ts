@@ -154,6 +154,13 @@ export interface OpenOptions {
    */
   readonly carryBytesMax?: number | undefined;
   /**
+   * What one commit adds to one stream goes straight to the stream's segment when it is at least so many bytes, and
+   * only its place and checksum to the journal: so it is written once. Less goes to the journal first. Files for it are
+   * given blocks ahead, 8 MiB or eight times what came, up to segmentBytes. With 0 everything goes to the journal first.
+   * Default 1,048,576; minimum 0.
+   */
+  readonly outOfLineBytes?: number | undefined;
+  /**
    * Milliseconds after the last acknowledgement at which the journal notes what is durable: until then damage to it
    * cannot be told from a torn tail. Less costs more of these writes, of 4 KiB. Default 5; 1 to 1,000,000,000.
    */
@@ -219,6 +226,7 @@ export const NUMERIC_RULES: Readonly<Record<NumericOption, NumericRule>> = {
   frameBytesMax: { min: PAGE_BYTES, max: 512 * 1024 },
   destageBytes: { min: PAGE_BYTES },
   carryBytesMax: { min: 0 },
+  outOfLineBytes: { min: 0 },
   markDelayMs: { min: 1, max: 1e9, native: 'markDelayUs', factor: 1000 },
   lsnReserve: { min: 1, max: 2 ** 20 },
   openSegmentsMax: { min: 1, max: 65536 },
@@ -358,6 +366,7 @@ function resolveNumbers(
     frameBytesMax: numeric('frameBytesMax'),
     destageBytes: numeric('destageBytes'),
     carryBytesMax: atMost('carryBytesMax', Math.floor(journalFileBytes / 4)),
+    outOfLineBytes: numeric('outOfLineBytes'),
     markDelayMs: numeric('markDelayMs'),
     lsnReserve: numeric('lsnReserve'),
     openSegmentsMax: numeric('openSegmentsMax'),

@@ -302,6 +302,7 @@ function openOptions(random: Random): Record<string, unknown> {
     frameBytesMax: [4096, 4099, 2 ** 19],
     destageBytes: [4096, 5000, Number.MAX_SAFE_INTEGER],
     carryBytesMax: [0, 1, 16_384],
+    outOfLineBytes: [0, 1, 4096],
     markDelayMs: [1, 1e9],
     openSegmentsMax: [1, 65_536, 65_537],
   };

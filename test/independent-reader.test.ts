@@ -30,6 +30,7 @@ const SMALL: OpenOptions = {
   carryBytesMax: 8192,
   frameBytesMax: 4096,
   commitBytesMax: 32_768,
+  outOfLineBytes: 512,
 };
 
 interface Plan {
@@ -147,11 +148,21 @@ describe(`the two readers agree on (seed ${SEED})`, () => {
   });
 
   test('every kind of item and frame, in the logs above and one whose journal is never cut', async () => {
-    const options = { segmentBytes: 16_384, sharedStreamBytesMax: 8192, destageBytes: 4096 };
+    const options = { segmentBytes: 16_384, sharedStreamBytesMax: 8192, destageBytes: 4096, outOfLineBytes: 512 };
     const directory = await write({ records: 1000, batchRecords: 40, end: 'kill', truncate: true }, options);
     const { journal } = await compareReaders(directory);
     for (const kind of Object.keys(journal.items)) occurred.add(kind);
-    const items = ['bytes', 'create stream', 'filler', 'frame', 'rotate', 'sealed', 'shared frame', 'truncate before'];
+    const items = [
+      'body',
+      'bytes',
+      'create stream',
+      'filler',
+      'frame',
+      'rotate',
+      'sealed',
+      'shared frame',
+      'truncate before',
+    ];
     const segments = ['sealed segment', 'sealed shared segment', 'recycled journal file'];
     expect([...occurred].sort()).toEqual([...items, ...segments].sort());
   });

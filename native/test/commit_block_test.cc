@@ -62,6 +62,19 @@ FrameItem SharedFrame(ByteSpan body) {
           .body = body};
 }
 
+BodyItem Body() {
+  return {.stream_id = 1,
+          .segment_id = 2,
+          .body_offset = 8192,
+          .body_bytes = 12288,
+          .frames_offset = 8264,
+          .first_sequence = 5,
+          .first_lsn = 1008,
+          .last_lsn = 1010,
+          .record_count = 3,
+          .checksum = 0x01234567};
+}
+
 // One item of each kind. They borrow from `bytes`, which holds at least 32.
 std::vector<Item> AllItems(ByteSpan bytes) {
   return {
@@ -82,7 +95,8 @@ std::vector<Item> AllItems(ByteSpan bytes) {
                  .content_sha256 = Digest(1),
                  .chain_sha256 = Digest(100)},
       TruncateBeforeItem{.stream_id = 1, .first_sequence = 5, .time_us = 8},
-      SharedFrame(bytes.first(8))};
+      SharedFrame(bytes.first(8)),
+      Body()};
 }
 
 Bytes Block(const std::vector<Item>& items, std::uint64_t offset = kOffset) {
@@ -139,7 +153,7 @@ TEST(CommitBlockTest, BuilderIsReusable) {
   const Bytes bytes = Pattern(32);
   CommitBlockBuilder builder;
   static_cast<void>(BlockOf(AllItems(bytes), Header(), Identity(), 0, &builder));
-  EXPECT_EQ(builder.item_count(), 8u);
+  EXPECT_EQ(builder.item_count(), 9u);
   const ByteSpan block =
       BlockOf({Frame(ByteSpan(bytes).first(16))}, Header(), Identity(), 0, &builder);
   EXPECT_EQ(builder.item_count(), 1u);
@@ -313,14 +327,12 @@ TEST(CommitBlockTest, RefusesASharedSegmentThatNoFrameGoesTo) {
   }
 }
 
-TEST(CommitBlockTest, RefusesKindsThatAreUnknownAndSaysThatPointersAreReserved) {
+TEST(CommitBlockTest, RefusesKindsThatAreUnknown) {
   for (int kind = 0; kind < 256; ++kind) {
     const Status status = DecodeChanged(Frame(Pattern(24)), [kind](MutableByteSpan stored) {
       stored[kItemKindOffset] = static_cast<std::byte>(kind);
     });
-    if (kind == static_cast<int>(ItemKind::kPointer)) {
-      EXPECT_EQ(status.code(), Code::kFormatUnsupported);
-    } else if (kind == 0 || kind > static_cast<int>(ItemKind::kSharedFrame)) {
+    if (kind == 0 || kind > static_cast<int>(ItemKind::kSharedFrame)) {
       EXPECT_EQ(status.code(), Code::kFormatUnsupported);
       EXPECT_EQ(status.message(), "item: unknown kind") << kind;
     }
@@ -349,6 +361,48 @@ TEST(CommitBlockTest, RefusesReservedFieldsOfItemsThatAreNotZero) {
       EXPECT_EQ(status.message(), "item: reserved field") << item.index();
     }
   }
+}
+
+TEST(CommitBlockTest, RefusesBodiesThatAreOutOfBounds) {
+  const auto changed = [](auto field, auto value) {
+    BodyItem item = Body();
+    item.*field = value;
+    return Decode(Block({item})).status().message();
+  };
+  const char* const nowhere = "body item: not inside a segment";
+  EXPECT_EQ(changed(&BodyItem::stream_id, 0u), "body item: no segment");
+  EXPECT_EQ(changed(&BodyItem::stream_id, kSharedStreamId), "body item: no segment");
+  EXPECT_EQ(changed(&BodyItem::segment_id, 0u), "body item: no segment");
+  EXPECT_EQ(changed(&BodyItem::body_offset, 0u), nowhere);
+  EXPECT_EQ(changed(&BodyItem::body_offset, 8200u), nowhere);
+  EXPECT_EQ(changed(&BodyItem::body_offset, kSegmentBytesLimit), nowhere);
+  EXPECT_EQ(changed(&BodyItem::body_bytes, 4097u), nowhere);
+  EXPECT_EQ(changed(&BodyItem::body_bytes, kSegmentBytesLimit), nowhere);
+  const char* const frames = "body item: its frames are not inside the body";
+  EXPECT_EQ(changed(&BodyItem::body_bytes, 0u), frames);
+  EXPECT_EQ(changed(&BodyItem::frames_offset, 8184u), frames);
+  EXPECT_EQ(changed(&BodyItem::frames_offset, 8265u), frames);
+  EXPECT_EQ(changed(&BodyItem::frames_offset, 20480u), frames);
+  const char* const records = "body item: bad records";
+  EXPECT_EQ(changed(&BodyItem::record_count, 0u), records);
+  EXPECT_EQ(changed(&BodyItem::record_count, 4u), records);
+  EXPECT_EQ(changed(&BodyItem::first_sequence, 0u), records);
+  EXPECT_EQ(changed(&BodyItem::first_sequence, UINT64_MAX - 2), records);
+  EXPECT_EQ(changed(&BodyItem::first_lsn, 0u), records);
+  EXPECT_EQ(changed(&BodyItem::first_lsn, 1009u), records);
+  EXPECT_EQ(changed(&BodyItem::last_lsn, 1007u), records);
+  EXPECT_EQ(changed(&BodyItem::checksum, 0u), "");
+}
+
+TEST(CommitBlockTest, ABodysChecksumDependsOnItsPlace) {
+  const Bytes body = Pattern(kPageBytes);
+  BodyItem other = Body();
+  const std::uint32_t checksum = BodyChecksum(other, body);
+  other.body_offset += kPageBytes;
+  EXPECT_NE(BodyChecksum(other, body), checksum);
+  other = Body();
+  ++other.segment_id;
+  EXPECT_NE(BodyChecksum(other, body), checksum);
 }
 
 TEST(CommitBlockTest, RefusesFramesThatAreOutOfBounds) {

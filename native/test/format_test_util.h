@@ -118,6 +118,7 @@ inline bool SameItem(const BytesItem& a, const BytesItem& b) {
   return a.stream_id == b.stream_id && a.segment_id == b.segment_id &&
          a.segment_offset == b.segment_offset && SameBytes(a.bytes, b.bytes);
 }
+inline bool SameItem(const BodyItem& a, const BodyItem& b) { return a == b; }
 inline bool SameItem(const CreateStreamItem& a, const CreateStreamItem& b) {
   return a.stream_id == b.stream_id && a.time_us == b.time_us && SameBytes(a.key, b.key);
 }

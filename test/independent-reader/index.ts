@@ -3,12 +3,14 @@
 // any of seglog's code: where it and the native reader differ, one of them or the document is wrong. It opens nothing
 // for writing, is made for tests (whole files in memory), and checks everything that the document says is checkable.
 
+import { join } from 'node:path';
 import { check } from './bytes.js';
 import { type Row, readCatalogue, type Segment, type SegmentState } from './catalogue.js';
 import { readJournal, type TornTail } from './journal.js';
 import {
   decodeUserHeaders,
   type Frame,
+  hasBody,
   LSN_DIFFERENCES,
   lastLsnOf,
   type RecordKind,
@@ -73,11 +75,17 @@ interface FrameCounts {
 export function readLog(directory: string): IndependentLog {
   const catalogue = readCatalogue(directory);
   const journal = readJournal(directory, catalogue);
-  const { pieces, items } = replay(catalogue, journal.blocks);
+  const { pieces, items, torn } = replay(catalogue, journal.blocks, journal.durable, (row, segment, ...body) =>
+    hasBody(join(directory, segmentPath(row, segment)), segment.id, ...body),
+  );
+  const voidBlocks = torn === undefined ? 0 : journal.blocks.filter(({ number }) => number >= torn.number).length;
   const reader = new Reader(directory, catalogue.uuid, catalogue.sharedRow, pieces);
   return {
     clean: catalogue.clean,
-    tornTail: journal.tornTail,
+    tornTail:
+      torn === undefined
+        ? journal.tornTail
+        : { generation: torn.generation, offset: torn.offset, commit: torn.number, voidBlocks },
     streams: [...catalogue.streams.values()].map((row) => ({
       key: row.key,
       id: row.id,

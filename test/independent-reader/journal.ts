@@ -47,6 +47,8 @@ export interface TornTail {
 
 export interface Journal {
   readonly blocks: readonly Block[];
+  /** The highest mark. */
+  readonly durable: number;
   readonly tornTail: TornTail | undefined;
   /** Of the files that have blocks. */
   readonly recycledFiles: number;
@@ -74,6 +76,7 @@ export function readJournal(directory: string, catalogue: Catalogue): Journal {
   const used = new Set(blocks.map((block) => block.generation));
   return {
     blocks,
+    durable,
     tornTail: isTorn ? { generation: file.generation, offset, commit: expected, voidBlocks } : undefined,
     recycledFiles: files.filter((each) => each.recycled && used.has(each.generation)).length,
     files: used.size,

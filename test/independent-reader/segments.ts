@@ -2,7 +2,7 @@
 // A segment's bytes, wherever they are; and the frames, records and footer in them.
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beginFile, Cursor, check, crc, isZero, PAGE, roundUp, SHARED_STREAM_ID, segmentSeed } from './bytes.js';
 import type { Row, Segment } from './catalogue.js';
@@ -53,6 +53,13 @@ export function segmentPath(row: Row, segment: Segment): string {
   const file = `${sequence}-${segment.id.toString(16).padStart(16, '0')}.seg`;
   if (row.id === SHARED_STREAM_ID) return join('shared', file);
   return join('streams', sha256(row.key).toString('hex', 0, 1), keyName(row.key), file);
+}
+
+/** Whether the file has the bytes that a body item says. */
+export function hasBody(path: string, segmentId: number, offset: number, bytes: number, checksum: number): boolean {
+  if (!existsSync(path)) return false;
+  const body = readFileSync(path).subarray(offset, offset + bytes);
+  return body.length === bytes && crc(segmentSeed(segmentId, offset), body) === checksum;
 }
 
 /** From the segment's begin to the end of its last frame; of a sealed one all. */

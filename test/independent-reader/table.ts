@@ -30,14 +30,38 @@ interface FrameItem {
   readonly bytes: Buffer;
 }
 
-/** Applies the blocks to the catalogue's rows. Returns what they carry, by segment id; counts items by their kinds. */
+/** Frames that were written straight to their segment. */
+interface BodyItem {
+  readonly streamId: number;
+  readonly segmentId: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly framesOffset: number;
+  readonly firstSequence: number;
+  readonly recordCount: number;
+  readonly checksum: number;
+}
+
+/**
+ * Applies the blocks to the catalogue's rows, up to the first one above `durable` of which `hasBody` misses a body.
+ * Returns what they carry, by segment id, and that block; counts items by their kinds.
+ */
 export function replay(
   catalogue: Catalogue,
   blocks: readonly Block[],
-): { pieces: Map<number, Piece[]>; items: Record<string, number> } {
+  durable: number,
+  hasBody: (row: Row, segment: Segment, offset: number, bytes: number, checksum: number) => boolean,
+): { pieces: Map<number, Piece[]>; items: Record<string, number>; torn: Block | undefined } {
   const pieces = new Map<number, Piece[]>();
   const items: Record<string, number> = {};
+  const isWhole = (body: BodyItem): boolean => {
+    const row = catalogue.streams.get(body.streamId);
+    const segment = row?.segments.find(({ id }) => id === body.segmentId);
+    check(row !== undefined && segment !== undefined, 'A body of an unknown segment');
+    return hasBody(row, segment, body.offset, body.bytes, body.checksum);
+  };
   for (const block of blocks) {
+    if (block.number > durable && !bodiesOf(block).every(isWhole)) return { pieces, items, torn: block };
     const table = block.number > catalogue.mark ? new Table(catalogue) : undefined;
     const cursor = new Cursor(block.body);
     for (let index = 0; index < block.itemCount; index++) {
@@ -54,7 +78,32 @@ export function replay(
     }
     check(cursor.left === 0, 'Bytes behind the last item of a block');
   }
-  return { pieces, items };
+  return { pieces, items, torn: undefined };
+}
+
+function bodiesOf(block: Block): BodyItem[] {
+  const bodies: BodyItem[] = [];
+  const cursor = new Cursor(block.body);
+  while (cursor.left > 0) {
+    const kind = cursor.u8();
+    cursor.take(3);
+    const bytes = cursor.u32();
+    const item = new Cursor(cursor.take(bytes));
+    cursor.take(roundUp(bytes, 8) - bytes);
+    if (kind === 3) bodies.push(decodeBodyItem(item));
+  }
+  return bodies;
+}
+
+function decodeBodyItem(item: Cursor): BodyItem {
+  const [streamId, segmentId, offset, bytes] = [item.u64(), item.u64(), item.u64(), item.u64()];
+  const [framesOffset, firstSequence, firstLsn, lastLsn] = [item.u64(), item.u64(), item.u64(), item.u64()];
+  const [recordCount, checksum] = [item.u32(), item.u32()];
+  check(offset % 4096 === 0 && offset >= 4096 && bytes % 4096 === 0 && item.left === 0, 'Body item');
+  check(framesOffset % 8 === 0 && framesOffset >= offset && framesOffset < offset + bytes, 'Frames of a body item');
+  check(recordCount >= 1 && firstSequence >= 1 && firstLsn >= 1, 'Records of a body item');
+  check(lastLsn - firstLsn >= recordCount - 1, 'LSNs of a body item');
+  return { streamId, segmentId, offset, bytes, framesOffset, firstSequence, recordCount, checksum };
 }
 
 type SegmentPiece = Piece & { readonly segmentId: number };
@@ -81,6 +130,9 @@ function decodeItem(
       check(offset % 8 === 0 && offset >= 4096 && item.left > 0, 'Bytes item');
       return ['bytes', { segmentId, offset, bytes: item.take(item.left) }];
     }
+    case 3:
+      table?.body(decodeBodyItem(item));
+      return ['body'];
     case 4:
       table?.createStream(item.u64(), item.u64(), item.take(item.left));
       return ['create stream'];
@@ -217,6 +269,19 @@ class Table {
     row.nextSequence += item.recordCount;
     segment.nextSequence = row.nextSequence;
     segment.end += item.bytes.length;
+    segment.range = undefined;
+  }
+
+  body(item: BodyItem): void {
+    const row = this.#row(item.streamId);
+    const segment = row.segments.at(-1);
+    check(segment?.state === 'open' && segment.id === item.segmentId, 'Segment of a body item');
+    check(segment.end === item.framesOffset && row.nextSequence === item.firstSequence, 'Place of a body item');
+    check(item.offset >= segment.destaged && item.streamId !== SHARED_STREAM_ID, 'Begin of a body item');
+    row.nextSequence += item.recordCount;
+    segment.nextSequence = row.nextSequence;
+    segment.end = item.offset + item.bytes;
+    segment.destaged = segment.end;
     segment.range = undefined;
   }
 

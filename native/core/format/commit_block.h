@@ -109,7 +109,7 @@ inline constexpr std::size_t kItemStoredBytesMin = 32;
 enum class ItemKind : std::uint8_t {
   kFrame = 1,           // a frame, its header shortened to what the block does not say already
   kBytes = 2,           // bytes of a segment carried forward, verbatim
-  kPointer = 3,         // reserved: a body that was written straight to its segment
+  kBody = 3,            // frames that were written straight to their segment
   kCreateStream = 4,    // a stream begins
   kRotate = 5,          // one segment ends, another begins; the first segment of a stream too
   kSealed = 6,          // a segment's footer is durable
@@ -221,6 +221,41 @@ struct SealedItem {
   bool operator==(const SealedItem&) const = default;
 };
 
+// A body is whole pages of a segment file, written before its block and synced before the block's
+// commit counts as durable. It may begin below the segment's end, with pending bytes of earlier
+// commits; a filler brings its end to a page.
+inline constexpr std::size_t kBodyItemStreamIdOffset = 8;
+inline constexpr std::size_t kBodyItemSegmentIdOffset = 16;
+inline constexpr std::size_t kBodyItemBodyOffset = 24;       // in the segment, a multiple of a page
+inline constexpr std::size_t kBodyItemBodyBytesOffset = 32;  // whole pages
+inline constexpr std::size_t kBodyItemFramesOffset = 40;  // in the segment: of the first new frame
+inline constexpr std::size_t kBodyItemFirstSequenceOffset = 48;
+inline constexpr std::size_t kBodyItemFirstLsnOffset = 56;
+inline constexpr std::size_t kBodyItemLastLsnOffset = 64;
+inline constexpr std::size_t kBodyItemRecordCountOffset = 72;
+inline constexpr std::size_t kBodyItemChecksumOffset = 76;  // CRC-32C of the body, SegmentSeed
+inline constexpr std::size_t kBodyItemFixedBytes = 72;
+static_assert(kBodyItemChecksumOffset + 4 == kItemHeaderBytes + kBodyItemFixedBytes);
+
+struct BodyItem {
+  std::uint64_t stream_id = 0;
+  std::uint64_t segment_id = 0;
+  std::uint64_t body_offset = 0;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t frames_offset = 0;
+  std::uint64_t first_sequence = 0;
+  std::uint64_t first_lsn = 0;
+  std::uint64_t last_lsn = 0;
+  std::uint32_t record_count = 0;
+  std::uint32_t checksum = 0;
+
+  std::uint64_t end() const { return body_offset + body_bytes; }
+  bool operator==(const BodyItem&) const = default;
+};
+
+// Of all of a body's bytes.
+std::uint32_t BodyChecksum(const BodyItem& item, ByteSpan body);
+
 inline constexpr std::size_t kTruncateBeforeItemStreamIdOffset = 8;
 inline constexpr std::size_t kTruncateBeforeItemFirstSequenceOffset = 16;
 inline constexpr std::size_t kTruncateBeforeItemTimeOffset = 24;
@@ -236,7 +271,7 @@ struct TruncateBeforeItem {
   bool operator==(const TruncateBeforeItem&) const = default;
 };
 
-using Item = std::variant<FrameItem, BytesItem, CreateStreamItem, RotateItem, SealedItem,
+using Item = std::variant<FrameItem, BytesItem, BodyItem, CreateStreamItem, RotateItem, SealedItem,
                           TruncateBeforeItem>;
 
 // Builds one block. Reusable; one thread at a time.
@@ -248,6 +283,7 @@ class CommitBlockBuilder final {
   void Add(const SealedItem& item);
   void Add(const TruncateBeforeItem& item);
   void Add(const BytesItem& item);
+  void Add(const BodyItem& item);
   // A frame whose body is built in place: call BeginFrame, append the body to buffer(), EndFrame.
   // `item.body` is ignored; EndFrame takes the final fields and the body's bytes since BeginFrame.
   // `item.first_lsn` is not below the block's, nor 2^32 or more above it. All shared frames of a
@@ -291,7 +327,7 @@ Result<CommitHeader> DecodeCommitHeader(ByteSpan bytes, const JournalIdentity& i
 
 // Verifies the body of a block whose header was decoded and returns its items, which borrow from
 // `block`. `block` begins with the header; kCorrupt when it does not hold header and body.
-// kFormatUnsupported for pointer items.
+// kFormatUnsupported for items of unknown kinds.
 Result<std::vector<Item>> DecodeCommitBody(const CommitHeader& header, ByteSpan block,
                                            const JournalIdentity& identity, std::uint64_t offset);
 

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "format/checksum.h"
+#include "format/frame.h"
 #include "hash/sha256.h"
 
 namespace seglog::format {
@@ -21,6 +22,12 @@ inline constexpr std::uint64_t kFooterMagic = 0x5446474F4C474553;   // "SEGLOGFT
 inline constexpr std::uint64_t kSegmentDataOffset = kPageBytes;     // the first frame lies here
 // No frame ends beyond this: items of the journal hold a frame's offset as u32 in units of 8.
 inline constexpr std::uint64_t kSegmentBytesLimit = std::uint64_t{1} << 35;
+
+// Whether frames may take these bytes of a segment file.
+constexpr bool IsSegmentRange(std::uint64_t offset, std::uint64_t bytes) {
+  return offset % kFrameAlignment == 0 && offset <= kSegmentBytesLimit &&
+         bytes <= kSegmentBytesLimit - offset;
+}
 
 // The header page. The checksum is the CRC-32C of the page from the log uuid on, seed 0.
 inline constexpr std::size_t kSegmentHeaderMagicOffset = 0;

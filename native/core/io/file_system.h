@@ -53,6 +53,10 @@ class File {
   // retried.
   virtual Status SyncData() = 0;
   virtual Status Truncate(std::uint64_t size) = 0;
+  // Grows the file to `size` with zeros, if it is shorter, and gives it the blocks for all of it,
+  // so that no write below `size` meets a full disk. False, having changed nothing, where the file
+  // system cannot. kNoSpace leaves the file as it was, or longer.
+  virtual Result<bool> Allocate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> Size() = 0;
   virtual bool direct() const = 0;
   // How a kSynced write reaches the device: "O_DIRECT+RWF_DSYNC", "buffered+fdatasync" and so on.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "io/posix_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -102,6 +103,19 @@ Status PosixFile::Truncate(std::uint64_t size) {
   const int result =
       RetryInterrupted([&] { return ::ftruncate(fd_.get(), static_cast<off_t>(size)); });
   return result == 0 ? Status::Ok() : Status::FromErrno(errno, "ftruncate", path_);
+}
+
+Result<bool> PosixFile::Allocate(std::uint64_t size) {
+#if defined(__linux__)
+  const int result =
+      RetryInterrupted([&] { return ::fallocate(fd_.get(), 0, 0, static_cast<off_t>(size)); });
+  if (result == 0) return true;
+  if (IsRefusal(errno)) return false;
+  return Status::FromErrno(errno, "fallocate", path_);
+#else
+  (void)size;
+  return false;
+#endif
 }
 
 Result<std::uint64_t> PosixFile::Size() {

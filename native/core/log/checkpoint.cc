@@ -111,7 +111,11 @@ StepOutcome Destager::DestageLaggard() {
   }
   const Laggard& laggard = laggards_[laggard_];
   bool progress = false;
-  if (laggard.destage && laggard.segment->pending.begin() < laggard.end) {
+  const bool behind = [&] {
+    const std::lock_guard lock(state_->mutex);
+    return laggard.segment->pending.begin() < laggard.end;
+  }();
+  if (laggard.destage && behind) {
     const Status destaged = DestageChunk(laggard.stream, laggard.segment, &progress);
     if (!destaged.ok()) return Fail(destaged);
   }

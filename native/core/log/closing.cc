@@ -53,7 +53,8 @@ Status Destager::DoClosing() {
       return RepeatForClosing();
     case Closing::kRemove:
       closing_ = Closing::kEnded;
-      return RemoveOldJournals();
+      SEGLOG_RETURN_IF_ERROR(RemoveOldJournals());
+      return ReleaseRoom();
     case Closing::kEnded:
       break;
   }
@@ -120,6 +121,29 @@ Status Destager::RepeatForClosing() {
       {.generation = old.generation(), .bytes = old.bytes(), .first_commit = old.first_commit()});
   state_->journal = std::move(journal);
   state_->durable_commit = state_->issued_commit;
+  return Status::Ok();
+}
+
+// What was kept for bodies to come.
+Status Destager::ReleaseRoom() {
+  std::vector<std::pair<std::string, std::uint64_t>> files;
+  {
+    const std::lock_guard lock(state_->mutex);
+    for (const StreamHandle handle : state_->table.with_segments()) {
+      const Stream& stream = state_->table.at(handle);
+      for (const auto& segment : stream.segments) {
+        if (!segment->open() || segment->room_end <= segment->row.destaged) continue;
+        files.emplace_back(SegmentPath(stream.key, segment->row),
+                           AlignUp<std::uint64_t>(segment->row.destaged, kPageBytes));
+      }
+    }
+  }
+  for (const auto& [path, size] : files) {
+    const Result<SegmentFiles::FileRef> file = state_->segment_files.ForWriting(path);
+    if (!file.ok()) return file.status();
+    SEGLOG_RETURN_IF_ERROR(file.value()->Truncate(size));
+    SEGLOG_RETURN_IF_ERROR(file.value()->SyncData());
+  }
   return Status::Ok();
 }
 

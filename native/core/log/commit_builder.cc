@@ -37,6 +37,19 @@ void CommitBuilder::Begin(std::uint64_t time_us, std::uint64_t bytes_max) {
   bytes_bound_ = format::kCommitHeaderBytes;
   record_count_ = 0;
   carried_bytes_ = 0;
+  for (Body& body : bodies_) free_bodies_.push_back(std::move(body.bytes));
+  bodies_.clear();
+}
+
+void CommitBuilder::Shrink() {
+  block_.Shrink(kIdleBlockBytesMax);
+  free_bodies_.clear();
+}
+
+std::uint64_t CommitBuilder::body_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Body& body : bodies_) bytes += body.bytes->size();
+  return bytes;
 }
 
 std::uint64_t CommitBuilder::BytesBound(std::span<const AppendInput> records) const {
@@ -154,6 +167,7 @@ bool CommitBuilder::AddAppend(std::span<const AppendInput> records, Durability d
     if (answer->sequence == 0) answer->sequence = sequence;
     if (records.size() > 1) answer->sequences.push_back(sequence);
     part.records.push_back({.input = RecordOf(record), .lsn = state_->next_lsn++});
+    part.bytes += record.data.size() + record.user_headers.size();
     if (!early) {
       stream.hides_synced = true;
     } else if (!stream.hides_synced) {
@@ -174,7 +188,7 @@ CommitBuilder::Part& CommitBuilder::PartOf(StreamHandle handle) {
   if (part_of_stream_.size() <= handle) part_of_stream_.resize(state_->table.size(), 0);
   std::uint32_t& index = part_of_stream_[handle];
   if (index == 0) {
-    parts_.push_back(Part{.stream = handle, .records = {}});
+    parts_.emplace_back().stream = handle;
     index = static_cast<std::uint32_t>(parts_.size());
   }
   return parts_[index - 1];
@@ -224,8 +238,12 @@ void CommitBuilder::BuildPart(const Part& part) {
   while (!rest.empty()) {
     const FrameCut cut = CutFrame(rest, with_differences);
     if (!part.shared && RotationIsDue(*stream.open_segment(), cut.bytes)) Rotate(&stream);
-    BuildFrame(&stream, rest.first(cut.count), part.shared, with_differences);
-    rest = rest.subspan(cut.count);
+    std::size_t count = part.shared ? 0 : BuildBody(&stream, part, rest, with_differences);
+    if (count == 0) {
+      count = cut.count;
+      BuildFrame(&stream, rest.first(count), part.shared, with_differences);
+    }
+    rest = rest.subspan(count);
   }
   Touch(part.stream);
   if (part.shared) Touch(kSharedHandle);
@@ -260,17 +278,8 @@ void CommitBuilder::BuildFrame(Stream* stream, std::span<const PartRecord> recor
   const std::uint64_t offset = segment.row.end;
   block_.BeginFrame();
   const std::size_t body_start = block_.buffer()->size();
-  body_.Begin(segment.row.id, offset + format::kFrameHeaderBytes, with_lsn_differences,
-              block_.buffer());
-  std::uint64_t previous_lsn = records.front().lsn;
-  for (const PartRecord& part : records) {
-    format::RecordInput input = part.input;
-    input.lsn_difference = part.lsn - previous_lsn;
-    previous_lsn = part.lsn;
-    body_.Add(input);
-  }
   format::FrameHeader header;
-  body_.Finish(&header);
+  BuildRecords(records, segment.row.id, offset, with_lsn_differences, block_.buffer(), &header);
   const int sharing = shared ? format::kFrameIsShared : 0;
   AppendPending(owner, {.stream_id = stream->id,
                         .segment_id = segment.row.id,
@@ -284,6 +293,122 @@ void CommitBuilder::BuildFrame(Stream* stream, std::span<const PartRecord> recor
   // The counters of the table follow from the last record, which Apply cannot know.
   segment.row.last_lsn = std::max(segment.row.last_lsn, records.back().lsn);
   if (shared) stream->shared.last_lsn = records.back().lsn;
+}
+
+void CommitBuilder::BuildRecords(std::span<const PartRecord> records, std::uint64_t segment_id,
+                                 std::uint64_t offset, bool with_lsn_differences,
+                                 AlignedBuffer* out, format::FrameHeader* header) {
+  frame_body_.Begin(segment_id, offset + format::kFrameHeaderBytes, with_lsn_differences, out);
+  std::uint64_t previous_lsn = records.front().lsn;
+  for (const PartRecord& part : records) {
+    format::RecordInput input = part.input;
+    input.lsn_difference = part.lsn - previous_lsn;
+    previous_lsn = part.lsn;
+    frame_body_.Add(input);
+  }
+  frame_body_.Finish(header);
+}
+
+// Where much of a stream comes in one commit: as many of the records as the open segment has room
+// for go straight to its file. The body begins with what is pending, so that a file is always whole
+// up to its destaged length, and ends on a page. Returns how many records it took; 0 where the
+// segment takes no body now.
+std::size_t CommitBuilder::BuildBody(Stream* stream, const Part& part,
+                                     std::span<const PartRecord> records,
+                                     bool with_lsn_differences) {
+  const Options& options = state_->options;
+  Segment& segment = *stream->open_segment();
+  segment.bulk = options.out_of_line_bytes != 0 && part.bytes >= options.out_of_line_bytes;
+  if (!segment.bulk || segment.body != nullptr || segment.destaging) return 0;
+  format::BodyItem item{.stream_id = stream->id,
+                        .segment_id = segment.row.id,
+                        .body_offset = segment.pending.begin(),
+                        .frames_offset = segment.row.end,
+                        .first_sequence = stream->next_sequence,
+                        .first_lsn = records.front().lsn};
+  std::shared_ptr<AlignedBuffer> body;
+  std::size_t taken = 0;
+  bool has_room = true;
+  while (taken < records.size()) {
+    const std::span<const PartRecord> rest = records.subspan(taken);
+    const FrameCut cut = CutFrame(rest, with_lsn_differences);
+    const std::uint64_t end =
+        (taken == 0 ? segment.row.end : item.body_offset + body->size()) + cut.bytes;
+    if (taken > 0 && end > options.segment_bytes) break;
+    // With a filler, which takes up to a page more.
+    has_room = AlignUp<std::uint64_t>(end, kPageBytes) + kPageBytes <= segment.room_end;
+    if (!has_room) break;
+    if (taken == 0) {
+      body = TakeBodyBuffer(segment.pending.size() + part.bytes);
+      body->Append(segment.pending.Range(item.body_offset, segment.row.end));
+    }
+    BuildBodyFrame(item, rest.first(cut.count), with_lsn_differences, body.get());
+    taken += cut.count;
+    item.record_count += static_cast<std::uint32_t>(cut.count);
+    item.last_lsn = records[taken - 1].lsn;
+  }
+  if (!has_room) {
+    segment.room_wanted = part.bytes;
+    state_->QueueForDestage(part.stream);
+  }
+  if (taken == 0) return 0;
+  FillBody(item, body.get());
+  item.body_bytes = body->size();
+  item.checksum = format::BodyChecksum(item, body->bytes());
+  block_.Add(item);
+  const Status applied = state_->table.Apply(item, time_us_);
+  SEGLOG_ASSERT(applied.ok());
+  segment.body = body;
+  bodies_.push_back({.segment = stream->segments.back(),
+                     .path = SegmentPath(stream->key, segment.row),
+                     .offset = item.body_offset,
+                     .bytes = std::move(body)});
+  return taken;
+}
+
+// `item`: of the body as far as it was built.
+void CommitBuilder::BuildBodyFrame(const format::BodyItem& item,
+                                   std::span<const PartRecord> records, bool with_lsn_differences,
+                                   AlignedBuffer* body) {
+  const std::size_t start = body->size();
+  const std::uint64_t offset = item.body_offset + start;
+  body->Resize(start + format::kFrameHeaderBytes);
+  format::FrameHeader header{.stream_id = item.stream_id,
+                             .first_sequence = item.first_sequence + item.record_count,
+                             .first_lsn = records.front().lsn,
+                             .time_us = time_us_};
+  BuildRecords(records, item.segment_id, offset, with_lsn_differences, body, &header);
+  const MutableByteSpan frame = body->mutable_bytes().subspan(start);
+  format::EncodeFrameHeader(header, frame.subspan(format::kFrameHeaderBytes), item.segment_id,
+                            offset, frame.first(format::kFrameHeaderBytes));
+}
+
+void CommitBuilder::FillBody(const format::BodyItem& item, AlignedBuffer* body) const {
+  const std::size_t start = body->size();
+  std::size_t bytes = AlignUp(start, kPageBytes) - start;
+  if (bytes == 0) return;
+  if (bytes < format::kFrameHeaderBytes) bytes += kPageBytes;
+  body->AppendZeros(bytes);
+  const MutableByteSpan frame = body->mutable_bytes().subspan(start);
+  format::EncodeFrameHeader(
+      format::FillerHeader(item.stream_id, item.first_sequence + item.record_count,
+                           item.last_lsn + 1, time_us_, bytes),
+      frame.subspan(format::kFrameHeaderBytes), item.segment_id, item.body_offset + start,
+      frame.first(format::kFrameHeaderBytes));
+}
+
+// Memory that was used before is worth much: the first touch of a page costs more than a copy.
+std::shared_ptr<AlignedBuffer> CommitBuilder::TakeBodyBuffer(std::uint64_t bytes) {
+  std::shared_ptr<AlignedBuffer> buffer;
+  if (free_bodies_.empty()) {
+    buffer = std::make_shared<AlignedBuffer>();
+  } else {
+    buffer = std::move(free_bodies_.back());
+    free_bodies_.pop_back();
+  }
+  buffer->Clear();
+  buffer->Reserve(static_cast<std::size_t>(bytes + bytes / 8 + 2 * kPageBytes));
+  return buffer;
 }
 
 // Ends the frame in the block and repeats it, header and body, in what is pending of the segment.

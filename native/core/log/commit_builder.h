@@ -53,10 +53,19 @@ class CommitBuilder final {
                         std::uint64_t offset);
   std::uint64_t block_bytes() const { return block_.block_bytes(); }
   // Between commits: gives back what a busy moment needed.
-  void Shrink() { block_.Shrink(kIdleBlockBytesMax); }
+  void Shrink();
   std::uint64_t time_us() const { return time_us_; }
   std::uint64_t record_count() const { return record_count_; }
   std::uint64_t carried_bytes() const { return carried_bytes_; }
+  // What goes straight to segment files: to be written before the block.
+  struct Body {
+    std::shared_ptr<Segment> segment;
+    std::string path;
+    std::uint64_t offset = 0;
+    std::shared_ptr<AlignedBuffer> bytes;
+  };
+  const std::vector<Body>& bodies() const { return bodies_; }
+  std::uint64_t body_bytes() const;
   // Streams whose state changed, each once since the last call.
   void TakeTouched(std::vector<StreamHandle>* out);
 
@@ -68,7 +77,8 @@ class CommitBuilder final {
   // One stream's records in this commit.
   struct Part {
     StreamHandle stream = 0;
-    bool shared = false;  // goes to the segment that streams share
+    bool shared = false;      // goes to the segment that streams share
+    std::uint64_t bytes = 0;  // of its records' data and user headers
     std::vector<PartRecord> records;
   };
 
@@ -86,6 +96,17 @@ class CommitBuilder final {
   FrameCut CutFrame(std::span<const PartRecord> records, bool with_lsn_differences) const;
   void BuildFrame(Stream* stream, std::span<const PartRecord> records, bool shared,
                   bool with_lsn_differences);
+  // Appends the records to `out` as the body of a frame at `offset`; fills in what follows from
+  // them.
+  void BuildRecords(std::span<const PartRecord> records, std::uint64_t segment_id,
+                    std::uint64_t offset, bool with_lsn_differences, AlignedBuffer* out,
+                    format::FrameHeader* header);
+  std::size_t BuildBody(Stream* stream, const Part& part, std::span<const PartRecord> records,
+                        bool with_lsn_differences);
+  void BuildBodyFrame(const format::BodyItem& item, std::span<const PartRecord> records,
+                      bool with_lsn_differences, AlignedBuffer* body);
+  void FillBody(const format::BodyItem& item, AlignedBuffer* body) const;
+  std::shared_ptr<AlignedBuffer> TakeBodyBuffer(std::uint64_t bytes);
   void Rotate(Stream* stream);
   void CreateStream(Stream* stream);
   void AppendPending(Stream* owner, const format::FrameItem& item);
@@ -94,12 +115,14 @@ class CommitBuilder final {
 
   State* const state_;
   format::CommitBlockBuilder block_;
-  format::FrameBodyBuilder body_;
+  format::FrameBodyBuilder frame_body_;
   std::uint64_t time_us_ = 0;
   std::uint64_t bytes_max_ = 0;
   std::uint64_t bytes_bound_ = 0;  // what the block takes at most with all that was added
   std::uint64_t record_count_ = 0;
   std::uint64_t carried_bytes_ = 0;
+  std::vector<Body> bodies_;
+  std::vector<std::shared_ptr<AlignedBuffer>> free_bodies_;
   std::vector<Part> parts_;
   std::vector<std::uint32_t> part_of_stream_;  // by handle: index in parts_ + 1, 0 for none
   std::vector<StreamHandle> touched_;

@@ -18,6 +18,8 @@ StepOutcome Committer::Step() {
     case Phase::kSwitchSync:
     case Phase::kSync:
       return SyncJournal();
+    case Phase::kBody:
+      return WriteBody();
     case Phase::kWrite:
       return WriteBlock();
     case Phase::kPublish:
@@ -30,7 +32,10 @@ void Committer::MoveTo(Phase phase) {
   const bool allowed = [&] {
     switch (phase_) {
       case Phase::kGather:
-        return phase == Phase::kSwitchSync || phase == Phase::kWrite || phase == Phase::kSync;
+        return phase == Phase::kSwitchSync || phase == Phase::kBody || phase == Phase::kWrite ||
+               phase == Phase::kSync;
+      case Phase::kBody:
+        return phase == Phase::kWrite || phase == Phase::kGather;
       case Phase::kSwitchSync:
         return phase == Phase::kGather;
       case Phase::kWrite:
@@ -291,7 +296,10 @@ void Committer::IssueBlock() {
     if (undurable_commits_ == 0) undurable_since_us_ = state_->environment.clock->BootMicros();
     ++undurable_commits_;
     undurable_records_ += builder_.record_count();
-    undurable_bytes_ += builder_.block_bytes();
+    undurable_bytes_ += builder_.block_bytes() + builder_.body_bytes();
+    undurable_body_bytes_ += builder_.body_bytes();
+    // Recovery verifies and writes again what no mark covers.
+    if (undurable_body_bytes_ >= state_->options.journal_live_bytes_max) sync_wanted_ = true;
   }
   const bool half_full_before = state_->journal->HalfFull();
   block_offset_ = state_->journal->Issue(commit, builder_.block_bytes());
@@ -303,11 +311,40 @@ void Committer::IssueBlock() {
   state_->counters.records += builder_.record_count();
   state_->counters.carried_bytes += builder_.carried_bytes();
   state_->counters.journal_bytes_written += block_->size();
-  MoveTo(Phase::kWrite);
+  bodies_written_ = 0;
+  MoveTo(builder_.bodies().empty() ? Phase::kWrite : Phase::kBody);
+}
+
+StepOutcome Committer::WriteBody() {
+  const CommitBuilder::Body& body = builder_.bodies()[bodies_written_];
+  const Result<SegmentFiles::FileRef> file = state_->segment_files.ForWriting(body.path);
+  if (!file.ok()) return Fail(file.status());
+  const Status written =
+      file.value()->WriteAt(body.offset, body.bytes->bytes(), io::WriteMode::kUnsynced);
+  if (!written.ok()) return Fail(written);
+  if (std::ranges::find(unsynced_bodies_, file.value()) == unsynced_bodies_.end()) {
+    unsynced_bodies_.push_back(file.value());
+  }
+  const std::lock_guard lock(state_->mutex);
+  state_->counters.segment_bytes_written += body.bytes->size();
+  state_->counters.body_bytes_written += body.bytes->size();
+  body.segment->body.reset();  // Readers find it in the file.
+  if (++bodies_written_ == builder_.bodies().size()) MoveTo(Phase::kWrite);
+  return StepOutcome::kProgress;
+}
+
+Status Committer::SyncBody() {
+  SEGLOG_RETURN_IF_ERROR(unsynced_bodies_.back()->SyncData());
+  unsynced_bodies_.pop_back();
+  return Status::Ok();
 }
 
 StepOutcome Committer::WriteBlock() {
   const bool alone = sync_wanted_ && everything_else_durable_;
+  if (alone && !unsynced_bodies_.empty()) {
+    const Status synced = SyncBody();
+    return synced.ok() ? StepOutcome::kProgress : Fail(synced);
+  }
   const Status written = state_->journal->Write(
       block_offset_, block_, alone ? io::WriteMode::kSynced : io::WriteMode::kUnsynced);
   if (!written.ok()) return Fail(written);
@@ -316,8 +353,10 @@ StepOutcome Committer::WriteBlock() {
 }
 
 StepOutcome Committer::SyncJournal() {
-  const Status synced = state_->journal->Sync();
+  const bool body = !unsynced_bodies_.empty();
+  const Status synced = body ? SyncBody() : state_->journal->Sync();
   if (!synced.ok()) return Fail(synced);
+  if (body) return StepOutcome::kProgress;
   if (phase_ == Phase::kSync) {
     MoveTo(Phase::kPublish);
     return StepOutcome::kProgress;
@@ -346,7 +385,8 @@ StepOutcome Committer::Publish() {
 // Everything issued so far survives a power cut from now on.
 void Committer::MakeDurable() {
   mark_at_once_ = undurable_commits_ > 1;
-  undurable_commits_ = undurable_records_ = undurable_bytes_ = 0;
+  SEGLOG_ASSERT(unsynced_bodies_.empty());
+  undurable_commits_ = undurable_records_ = undurable_bytes_ = undurable_body_bytes_ = 0;
   state_->durable_commit = state_->issued_commit;
   state_->durable_lsn = state_->next_lsn - 1;
   state_->durable_lsn_limit = state_->lsn_limit;
@@ -454,7 +494,7 @@ void Committer::AnswerClose(const Status& status) {
 // and whatever had not been acknowledged by then is answered with the cause.
 StepOutcome Committer::Fail(const Status& cause) {
   const std::lock_guard lock(state_->mutex);
-  state_->failure = cause.WithCode(Code::kFailed, "a write to the journal failed: ");
+  state_->failure = cause.WithCode(Code::kFailed, "a write to the log failed: ");
   RefuseEverything(state_->failure);
   MoveTo(Phase::kGather);
   return StepOutcome::kProgress;

@@ -6,7 +6,10 @@
 // again.
 //
 // A commit is durable when its own write and all earlier blocks are: one synced write where
-// everything before it is durable already, a write and a sync of the file otherwise. A new journal
+// everything before it is durable already, a write and a sync of the file otherwise. Bodies, which
+// go straight to their segments' files, are written before their block, and synced before whatever
+// makes their commit durable: a synced write of the block promises nothing about other files (a
+// device that can write through its cache does just that, without emptying it). A new journal
 // file is begun only when everything in the old one is durable, so that one file at most is ever
 // unsynced.
 #pragma once
@@ -38,12 +41,14 @@ class Committer final {
   void TakeCompletions(std::vector<Completion>* out);
 
  private:
-  enum class Phase : std::uint8_t { kGather, kSwitchSync, kWrite, kSync, kPublish };
+  enum class Phase : std::uint8_t { kGather, kSwitchSync, kBody, kWrite, kSync, kPublish };
   // What a request at the head of the queue does to the commit being gathered.
   enum class Taken : std::uint8_t { kYes, kNotYet, kLast };
 
   void MoveTo(Phase phase);
   StepOutcome Gather();
+  StepOutcome WriteBody();
+  Status SyncBody();
   StepOutcome WriteBlock();
   StepOutcome SyncJournal();
   StepOutcome Publish();
@@ -79,6 +84,8 @@ class Committer final {
 
   // The commit being gathered or in flight.
   CommitBuilder builder_;
+  std::size_t bodies_written_ = 0;
+  std::vector<SegmentFiles::FileRef> unsynced_bodies_;  // files with bodies since their last sync
   AlignedBuffer* block_ = nullptr;  // null: the flush of earlier commits, without a block
   std::uint64_t block_offset_ = 0;
   std::vector<Completion> answers_on_write_;
@@ -96,6 +103,7 @@ class Committer final {
   std::uint64_t undurable_commits_ = 0;
   std::uint64_t undurable_records_ = 0;
   std::uint64_t undurable_bytes_ = 0;
+  std::uint64_t undurable_body_bytes_ = 0;
   std::uint64_t undurable_since_us_ = 0;
   bool mark_at_once_ = false;
   std::uint64_t last_ack_us_ = 0;      // boot time

@@ -10,6 +10,9 @@ namespace {
 
 // How long a full disk is left alone before the next try.
 constexpr std::uint64_t kRetryUs = 500'000;
+// Bodies are given room for so many of the size that wanted it, and at least for so many bytes.
+constexpr std::uint64_t kRoomBodies = 8;
+constexpr std::uint64_t kRoomBytesMin = 8u << 20;
 
 }  // namespace
 
@@ -116,11 +119,13 @@ StepOutcome Destager::PrepareJournal(std::uint64_t bytes) {
 StepOutcome Destager::StepQueue() {
   StreamHandle handle = 0;
   std::shared_ptr<Segment> segment;
+  bool room_wanted = false;
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->destage_queue.empty()) return StepOutcome::kIdle;
     handle = state_->destage_queue.front();
-    if (!FindSegmentToDestage(handle, &segment) && !FindSegmentToSeal(handle)) {
+    room_wanted = RoomIsWanted(handle, &segment);
+    if (!room_wanted && !FindSegmentToDestage(handle, &segment) && !FindSegmentToSeal(handle)) {
       state_->table.at(handle).queued_for_destage = false;
       state_->destage_queue.pop_front();
       return StepOutcome::kProgress;
@@ -128,10 +133,72 @@ StepOutcome Destager::StepQueue() {
   }
   if (segment == nullptr) return StepOutcome::kProgress;
   bool progress = false;
-  const Status destaged = DestageChunk(handle, segment, &progress);
-  if (!destaged.ok()) return Fail(destaged);
-  SEGLOG_ASSERT(progress);
-  return StepOutcome::kProgress;
+  const Status done =
+      room_wanted ? MakeRoom(handle, segment.get()) : DestageChunk(handle, segment, &progress);
+  return done.ok() ? StepOutcome::kProgress : Fail(done);
+}
+
+bool Destager::RoomIsWanted(StreamHandle handle, std::shared_ptr<Segment>* segment) {
+  Stream& stream = state_->table.at(handle);
+  if (stream.open_segment() == nullptr || stream.open_segment()->room_wanted == 0) return false;
+  *segment = stream.segments.back();
+  return true;
+}
+
+// The file's name and its header are durable when a body may go to it. What bodies need is known to
+// be there, so that a commit never meets a full disk: without room they go through the journal.
+Status Destager::MakeRoom(StreamHandle handle, Segment* segment) {
+  format::SegmentHeader header;
+  std::string path;
+  std::uint64_t size = 0;
+  std::uint64_t had = 0;
+  std::uint64_t destaged = 0;
+  bool fresh = false;
+  {
+    const std::lock_guard lock(state_->mutex);
+    const Stream& stream = state_->table.at(handle);
+    had = segment->room_end;
+    destaged = std::max<std::uint64_t>(segment->row.destaged, kPageBytes);
+    path = SegmentPath(stream.key, segment->row);
+    header = HeaderOf(stream, *segment);
+    fresh = segment->row.destaged == 0;
+    const std::uint64_t room = std::max(kRoomBytesMin, kRoomBodies * segment->room_wanted);
+    // The last body may end with a filler behind segment_bytes; a record may be larger than that.
+    const std::uint64_t most =
+        std::max(state_->options.segment_bytes, segment->row.end + 2 * segment->room_wanted);
+    size = AlignUp<std::uint64_t>(std::min(most, segment->row.end + room) + 2 * kPageBytes,
+                                  kPageBytes);
+    segment->room_wanted = 0;
+  }
+  const Result<SegmentFiles::FileRef> file =
+      fresh ? CreateSegmentFile(path) : state_->segment_files.ForWriting(path);
+  if (!file.ok()) return file.status();
+  if (fresh) {
+    AlignedBuffer page;
+    page.Resize(kPageBytes);
+    format::EncodeSegmentHeader(header, page.mutable_bytes());
+    SEGLOG_RETURN_IF_ERROR(file.value()->WriteAt(0, page.bytes(), io::WriteMode::kUnsynced));
+  }
+  const Result<bool> allocated = file.value()->Allocate(size);
+  const bool full = MetFullDisk(allocated.status());
+  if (!allocated.ok() && !full) return allocated.status();
+  // The last room on the disk is for those who cannot do without. No body is in it.
+  if (full && had == 0) SEGLOG_RETURN_IF_ERROR(file.value()->Truncate(destaged));
+  SEGLOG_RETURN_IF_ERROR(file.value()->SyncData());
+  const std::lock_guard lock(state_->mutex);
+  if (fresh) segment->row.destaged = format::kSegmentDataOffset;
+  if (allocated.ok() && allocated.value()) segment->room_end = size;
+  return Status::Ok();
+}
+
+format::SegmentHeader Destager::HeaderOf(const Stream& stream, const Segment& segment) const {
+  return {.log_uuid = state_->log_uuid,
+          .segment_id = segment.row.id,
+          .stream_id = stream.id,
+          .first_sequence = segment.row.first_sequence,
+          .created_us = segment.row.created_us,
+          .previous_segment_id = stream.IdBefore(segment),
+          .key = stream.key};
 }
 
 // The oldest of the stream's segments that has enough durable bytes in memory.
@@ -141,6 +208,7 @@ bool Destager::FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment
        ++candidate) {
     const Segment& each = **candidate;
     if (each.row.state == format::SegmentState::kSealed) break;
+    if (each.waits_for_body()) continue;
     const std::uint64_t bytes = DestageLimit(each) - each.pending.begin();
     const bool unfinished =
         !each.open() && each.row.destaged != each.row.end && each.durable_end == each.row.end;
@@ -163,7 +231,7 @@ bool Destager::FindSegmentToSeal(StreamHandle handle) {
     before = i == 0 ? nullptr : stream.segments[i - 1].get();
   }
   if (found == nullptr || found->seal_ordered || found->seal_refused) return false;
-  if (found->row.destaged != found->row.end) return false;
+  if (found->row.destaged != found->row.end || found->durable_end != found->row.end) return false;
   seal_job_ = std::make_unique<SealJob>(state_, SegmentView(state_, stream, found),
                                         OriginOf(*state_, stream, before));
   sealing_ = found.get();
@@ -201,54 +269,49 @@ std::uint64_t Destager::DestageLimit(const Segment& segment) const {
 
 Status Destager::DestageChunk(StreamHandle handle, const std::shared_ptr<Segment>& segment,
                               bool* progress) {
-  AlignedBuffer bytes;
-  std::string key;
-  format::SegmentHeader header;
-  std::uint64_t from = 0;
-  std::uint64_t to = 0;
-  bool fresh = false;
+  Chunk chunk;
   {
     const std::lock_guard lock(state_->mutex);
     const Stream& stream = state_->table.at(handle);
-    key = stream.key;
-    from = segment->pending.begin();
-    to = segment->dropped ? from : DestageLimit(*segment);
-    const std::uint64_t chunk_end =
-        AlignDown<std::uint64_t>(from + state_->options.destage_bytes, kPageBytes);
-    if (to > chunk_end) to = std::max(chunk_end, from + kPageBytes);
-    fresh = segment->row.destaged == 0 && !segment->dropped;
-    *progress = to > from || (fresh && !segment->open());
+    chunk.from = segment->pending.begin();
+    chunk.to = segment->dropped ? chunk.from : DestageLimit(*segment);
+    const std::uint64_t end =
+        AlignDown<std::uint64_t>(chunk.from + state_->options.destage_bytes, kPageBytes);
+    if (chunk.to > end) chunk.to = std::max(end, chunk.from + kPageBytes);
+    chunk.fresh = segment->row.destaged == 0 && !segment->dropped;
+    *progress = chunk.to > chunk.from || (chunk.fresh && !segment->open());
     if (!*progress) return Status::Ok();
-    if (fresh) {
-      header = {.log_uuid = state_->log_uuid,
-                .segment_id = segment->row.id,
-                .stream_id = stream.id,
-                .first_sequence = segment->row.first_sequence,
-                .created_us = segment->row.created_us,
-                .previous_segment_id = stream.IdBefore(*segment),
-                .key = key};
+    chunk.path = SegmentPath(stream.key, segment->row);
+    if (chunk.fresh) {
+      chunk.bytes.Resize(kPageBytes);
+      format::EncodeSegmentHeader(HeaderOf(stream, *segment), chunk.bytes.mutable_bytes());
     }
-    if (fresh) bytes.Resize(kPageBytes);
-    bytes.Append(segment->pending.Range(from, to));
+    chunk.bytes.Append(segment->pending.Range(chunk.from, chunk.to));
+    segment->destaging = true;
   }
-  const std::string path = SegmentPath(key, segment->row);
-  if (fresh) format::EncodeSegmentHeader(header, bytes.mutable_bytes().first(kPageBytes));
-  bytes.PadTo(kPageBytes);
-  const Result<SegmentFiles::FileRef> file =
-      fresh ? CreateSegmentFile(path) : state_->segment_files.ForWriting(path);
-  if (!file.ok()) return file.status();
-  SEGLOG_RETURN_IF_ERROR(
-      file.value()->WriteAt(fresh ? 0 : from, bytes.bytes(), io::WriteMode::kUnsynced));
-  SEGLOG_RETURN_IF_ERROR(file.value()->SyncData());
+  chunk.bytes.PadTo(kPageBytes);
+  const Status written = WriteChunk(chunk);
   const std::lock_guard lock(state_->mutex);
-  state_->counters.segment_bytes_written += bytes.size();
-  segment->row.destaged = to;
-  segment->pending.DropBefore(to);
+  segment->destaging = false;
+  if (!written.ok()) return written;
+  state_->counters.segment_bytes_written += chunk.bytes.size();
+  segment->row.destaged = chunk.to;
+  segment->pending.DropBefore(chunk.to);
   if (segment->pending.size() == 0) {
     segment->oldest_generation = 0;
     segment->times_carried = 0;
   }
   return Status::Ok();
+}
+
+Status Destager::WriteChunk(const Chunk& chunk) {
+  const Result<SegmentFiles::FileRef> file =
+      chunk.fresh ? CreateSegmentFile(chunk.path) : state_->segment_files.ForWriting(chunk.path);
+  if (!file.ok()) return file.status();
+  const std::uint64_t offset = chunk.fresh ? 0 : chunk.from;
+  SEGLOG_RETURN_IF_ERROR(
+      file.value()->WriteAt(offset, chunk.bytes.bytes(), io::WriteMode::kUnsynced));
+  return file.value()->SyncData();
 }
 
 // A dropped segment's file is used again where there is one: its blocks are allocated already.

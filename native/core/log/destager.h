@@ -80,10 +80,23 @@ class Destager final {
   Status DestageForClosing();
   Status RepeatForClosing();
   Status RemoveOldJournals();
+  Status ReleaseRoom();
 
   StepOutcome StepQueue();
+  // Gives the stream's open segment a file with blocks for bodies, where one was in want of it.
+  bool RoomIsWanted(StreamHandle handle, std::shared_ptr<Segment>* segment);
+  Status MakeRoom(StreamHandle handle, Segment* segment);
+  format::SegmentHeader HeaderOf(const Stream& stream, const Segment& segment) const;
   // Writes and syncs one chunk. `whole`: everything of an ended segment, whole pages otherwise.
   Status DestageChunk(StreamHandle handle, const std::shared_ptr<Segment>& segment, bool* progress);
+  struct Chunk {
+    std::string path;
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+    bool fresh = false;  // the first of its file, behind the header page
+    AlignedBuffer bytes;
+  };
+  Status WriteChunk(const Chunk& chunk);
   Result<SegmentFiles::FileRef> CreateSegmentFile(const std::string& path);
   std::uint64_t DestageLimit(const Segment& segment) const;
   bool FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment);

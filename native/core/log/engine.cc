@@ -126,6 +126,7 @@ Stats Engine::GetStats() {
   stats.records = counters.records;
   stats.journal_bytes_written = counters.journal_bytes_written;
   stats.segment_bytes_written = counters.segment_bytes_written;
+  stats.body_bytes_written = counters.body_bytes_written;
   stats.checkpoints = counters.checkpoints;
   stats.carried_bytes = counters.carried_bytes;
   stats.segments_sealed = counters.segments_sealed;
@@ -133,7 +134,7 @@ Stats Engine::GetStats() {
   stats.journal_live_bytes = state_.LiveJournalBytes();
   for (const StreamHandle handle : state_.table.with_segments()) {
     for (const auto& segment : state_.table.at(handle).segments) {
-      stats.pending_bytes += segment->pending.size();
+      stats.pending_bytes += segment->row.end - segment->memory_begin();
     }
   }
   stats.streams = state_.table.born_count();

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "format/key_name.h"
+#include "log/body_check.h"
 #include "log/catalog_sense.h"
 
 namespace seglog::log {
@@ -22,6 +23,21 @@ Result<format::CommitHeader> HeaderAt(const ScannedFile& file, std::uint64_t off
     return Status(Code::kCorrupt, "no block lies here");
   }
   return format::DecodeCommitHeader(From(file, offset), file.header.identity, offset);
+}
+
+struct RecordsOfItem {
+  std::uint64_t first_lsn = 0;
+  std::uint64_t count = 0;
+};
+
+RecordsOfItem RecordsOf(const format::Item& item) {
+  if (const auto* frame = std::get_if<format::FrameItem>(&item)) {
+    return {.first_lsn = frame->first_lsn, .count = frame->record_count};
+  }
+  if (const auto* body = std::get_if<format::BodyItem>(&item)) {
+    return {.first_lsn = body->first_lsn, .count = body->record_count};
+  }
+  return {};
 }
 
 }  // namespace
@@ -50,6 +66,8 @@ Status JournalScanner::Run(JournalScan* scan) {
   scan_ = scan;
   SEGLOG_RETURN_IF_ERROR(ReadFiles());
   SEGLOG_RETURN_IF_ERROR(Walk());
+  SEGLOG_RETURN_IF_ERROR(CutTornBodies());
+  if (scan_->end_file != nullptr && !ended_in_damage_) DescribeEnd();
   return Status::Ok();
 }
 
@@ -147,12 +165,28 @@ Status JournalScanner::Walk() {
     scan_->end_offset = offset;
     if (scan_->highest_mark < commit) break;
     SEGLOG_RETURN_IF_ERROR(JudgeEnd());
-    if (!WalkOnBehindDamage(&file, &offset, &commit)) return Status::Ok();
+    ended_in_damage_ = !WalkOnBehindDamage(&file, &offset, &commit);
+    if (ended_in_damage_) return Status::Ok();
   }
   scan_->next_commit = commit;
   scan_->end_file = file;
   scan_->end_offset = offset;
-  if (file != nullptr) DescribeEnd();
+  return Status::Ok();
+}
+
+// A commit above the mark whose bodies are not all there ends the log, as a torn block does.
+Status JournalScanner::CutTornBodies() {
+  BodyCheck check(fs_, catalog_);
+  const Result<std::uint64_t> torn = check.FirstTorn(scan_->commits, scan_->highest_mark);
+  if (!torn.ok() || torn.value() == 0) return torn.status();
+  report_->Count(RecoveryRow::kBodyTorn);
+  while (scan_->commits.back().header.commit > torn.value()) scan_->commits.pop_back();
+  const AcceptedCommit& cut = scan_->commits.back();
+  ended_in_damage_ = false;
+  scan_->next_commit = cut.header.commit;
+  scan_->end_file = cut.file;
+  scan_->end_offset = cut.offset;
+  scan_->commits.pop_back();
   return Status::Ok();
 }
 
@@ -263,13 +297,13 @@ void JournalScanner::DescribeVoid(const ScannedFile& file, std::uint64_t offset,
   if (!items.ok()) return;
   ++report_->void_commits;
   for (const format::Item& item : items.value()) {
-    const auto* frame = std::get_if<format::FrameItem>(&item);
-    if (frame == nullptr || frame->record_count == 0) continue;
-    report_->void_records += frame->record_count;
-    const std::uint64_t last = frame->first_lsn + frame->record_count - 1;
-    if (report_->void_first_lsn == 0 || frame->first_lsn < report_->void_first_lsn) {
-      report_->void_first_lsn = frame->first_lsn;
+    const RecordsOfItem records = RecordsOf(item);
+    if (records.count == 0) continue;
+    report_->void_records += records.count;
+    if (report_->void_first_lsn == 0 || records.first_lsn < report_->void_first_lsn) {
+      report_->void_first_lsn = records.first_lsn;
     }
+    const std::uint64_t last = records.first_lsn + records.count - 1;
     report_->void_last_lsn = std::max(report_->void_last_lsn, last);
   }
 }
@@ -294,7 +328,7 @@ void JournalScanner::DescribeDamagedCommits(Damage* damage) const {
     const AcceptedCommit& last = scan_->commits.back();
     first = last.header.first_lsn;
     for (const format::Item& item : last.items) {
-      if (const auto* frame = std::get_if<format::FrameItem>(&item)) first += frame->record_count;
+      first += RecordsOf(item).count;
     }
   } else if (const auto header = HeaderAt(*file, offset); header.ok() && header->commit == commit) {
     first = header->first_lsn;

@@ -70,6 +70,7 @@ class JournalScanner final {
   const ScannedFile* NextFile(const ScannedFile& file, std::uint64_t end,
                               std::uint64_t commit) const;
   Status FindHighestMark();
+  Status CutTornBodies();
   void DescribeEnd();
   static bool PageIsTouched(const ScannedFile& file, std::uint64_t offset);
   void DescribeVoid(const ScannedFile& file, std::uint64_t offset,
@@ -86,6 +87,7 @@ class JournalScanner final {
   const bool skip_corruption_;
   RecoveryReport* const report_;
   JournalScan* scan_ = nullptr;
+  bool ended_in_damage_ = false;
 };
 
 }  // namespace seglog::log

@@ -143,6 +143,7 @@ struct Stats {
   std::uint64_t records = 0;
   std::uint64_t journal_bytes_written = 0, segment_bytes_written = 0;
   std::uint64_t checkpoints = 0, carried_bytes = 0, segments_sealed = 0, segments_recycled = 0;
+  std::uint64_t body_bytes_written = 0;
   std::uint64_t journal_live_bytes = 0, pending_bytes = 0, waiting_bytes = 0, waiting_requests = 0;
   std::uint64_t open_segments = 0, streams = 0;
   std::uint64_t durable_lsn = 0, next_lsn = 0;

@@ -195,34 +195,46 @@ Status Recovery::ReplayItem(const AcceptedCommit& commit, const format::Item& it
   if (const auto* truncate = std::get_if<format::TruncateBeforeItem>(&item)) {
     return table.Apply(*truncate, number);
   }
+  const std::uint64_t time = commit.header.time_us;
+  if (const auto* body = std::get_if<format::BodyItem>(&item)) {
+    if (tolerant()) table.SkipTo(*body);
+    SEGLOG_RETURN_IF_ERROR(table.Apply(*body, time));
+    NoteReplayed(body->stream_id, body->first_sequence, body->record_count, body->first_lsn,
+                 body->last_lsn);
+    return Status::Ok();
+  }
   const auto* frame = std::get_if<format::FrameItem>(&item);
   if (frame == nullptr) return Status::Ok();  // Carried bytes change nothing in the table.
-  const std::uint64_t time = commit.header.time_us;
   const Result<std::uint64_t> last_lsn =
       CheckRecords(frame->Header(time), frame->body, frame->segment_id,
                    frame->segment_offset + format::kFrameHeaderBytes, nullptr);
   if (!last_lsn.ok()) return last_lsn.status();
   if (tolerant()) table.SkipTo(*frame);
   SEGLOG_RETURN_IF_ERROR(table.Apply(*frame, time, last_lsn.value()));
-  if (frame->record_count > 0) NoteReplayed(*frame, last_lsn.value());
+  if (frame->record_count > 0) {
+    NoteReplayed(frame->stream_id, frame->first_sequence, frame->record_count, frame->first_lsn,
+                 last_lsn.value());
+  }
   return Status::Ok();
 }
 
-void Recovery::NoteReplayed(const format::FrameItem& frame, std::uint64_t last_lsn) {
-  report_->records_replayed += frame.record_count;
-  if (report_->replayed_first_lsn == 0 || frame.first_lsn < report_->replayed_first_lsn) {
-    report_->replayed_first_lsn = frame.first_lsn;
+void Recovery::NoteReplayed(std::uint64_t stream_id, std::uint64_t first_sequence,
+                            std::uint32_t records, std::uint64_t first_lsn,
+                            std::uint64_t last_lsn) {
+  report_->records_replayed += records;
+  if (report_->replayed_first_lsn == 0 || first_lsn < report_->replayed_first_lsn) {
+    report_->replayed_first_lsn = first_lsn;
   }
   report_->replayed_last_lsn = std::max(report_->replayed_last_lsn, last_lsn);
-  const std::uint64_t last_sequence = frame.first_sequence + frame.record_count - 1;
-  if (const auto found = replayed_.find(frame.stream_id); found != replayed_.end()) {
+  const std::uint64_t last_sequence = first_sequence + records - 1;
+  if (const auto found = replayed_.find(stream_id); found != replayed_.end()) {
     report_->replayed[found->second].last_sequence = last_sequence;
     return;
   }
   if (report_->replayed.size() == kReplayedStreamsMax) return;
-  replayed_.emplace(frame.stream_id, report_->replayed.size());
-  report_->replayed.push_back({.key = state_->table.FindId(frame.stream_id)->key,
-                               .first_sequence = frame.first_sequence,
+  replayed_.emplace(stream_id, report_->replayed.size());
+  report_->replayed.push_back({.key = state_->table.FindId(stream_id)->key,
+                               .first_sequence = first_sequence,
                                .last_sequence = last_sequence});
 }
 

@@ -37,7 +37,8 @@ class Recovery final {
   Status Replay();
   Status ReplayCommit(const AcceptedCommit& commit);
   Status ReplayItem(const AcceptedCommit& commit, const format::Item& item);
-  void NoteReplayed(const format::FrameItem& frame, std::uint64_t last_lsn);
+  void NoteReplayed(std::uint64_t stream_id, std::uint64_t first_sequence, std::uint32_t records,
+                    std::uint64_t first_lsn, std::uint64_t last_lsn);
   Status TakeBytes();
   Status FillPending(Segment* segment, const std::string& key);
   // `owner`: of the row with the segment, null if there is none.

@@ -35,6 +35,8 @@ const char* RecoveryRowName(RecoveryRow row) {
       return "walk-end-torn";
     case RecoveryRow::kWalkEndVoid:
       return "walk-end-void";
+    case RecoveryRow::kBodyTorn:
+      return "body-torn";
     case RecoveryRow::kWalkBelowMark:
       return "walk-below-mark";
     case RecoveryRow::kItemContradiction:

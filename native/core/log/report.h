@@ -33,6 +33,7 @@ enum class RecoveryRow : std::uint8_t {
   kWalkEndUntouched,     // nothing of this life lies behind the last block: the end
   kWalkEndTorn,          // a block that fails its check, above the mark: cut off
   kWalkEndVoid,        // whole blocks lie behind a bad one, above the mark: cut off, never accepted
+  kBodyTorn,           // a body that fails its check, above the mark: cut off with its commit
   kWalkBelowMark,      // a bad block at or below the mark: corrupt, nothing is changed
   kItemContradiction,  // an accepted block contradicts the catalogue: corrupt
   kBytesMissing,       // bytes neither destaged nor in an accepted block: corrupt

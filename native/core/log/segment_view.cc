@@ -42,7 +42,22 @@ std::string SegmentView::KeyOf(const format::FrameHeader& header) const {
 
 std::uint64_t SegmentView::FirstInMemory() const {
   const std::lock_guard lock(state_->mutex);
-  return segment_->pending.begin();
+  return segment_->memory_begin();
+}
+
+// All of these bytes are in memory: in the body that is on its way to the file, or pending behind
+// it. With the state's mutex held.
+void SegmentView::CopyFromMemory(std::uint64_t offset, MutableByteSpan out) const {
+  const PendingBytes& pending = segment_->pending;
+  if (offset < pending.begin()) {
+    const ByteSpan body = segment_->body->bytes().subspan(offset - segment_->memory_begin());
+    const std::size_t count = std::min(out.size(), body.size());
+    std::memcpy(out.data(), body.data(), count);
+    out = out.subspan(count);
+    offset += count;
+  }
+  if (out.empty()) return;
+  std::memcpy(out.data(), pending.Range(offset, offset + out.size()).data(), out.size());
 }
 
 Status SegmentView::Fetch(std::uint64_t offset, std::uint64_t bytes, SegmentWindow* window) const {
@@ -54,12 +69,10 @@ Status SegmentView::Fetch(std::uint64_t offset, std::uint64_t bytes, SegmentWind
   std::uint64_t from_file = count;
   {
     const std::lock_guard lock(state_->mutex);
-    const PendingBytes& pending = segment_->pending;
-    if (pending.begin() < offset + count) {
-      const std::uint64_t begin = std::max(pending.begin(), offset);
-      const ByteSpan bytes_in_memory = pending.Range(begin, offset + count);
-      from_file = begin - offset;
-      std::memcpy(out.data() + from_file, bytes_in_memory.data(), bytes_in_memory.size());
+    const std::uint64_t begin = segment_->memory_begin();
+    if (begin < offset + count) {
+      from_file = std::max(begin, offset) - offset;
+      CopyFromMemory(offset + from_file, out.subspan(static_cast<std::size_t>(from_file)));
     }
   }
   if (from_file == 0) return Status::Ok();

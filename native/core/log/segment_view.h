@@ -80,6 +80,8 @@ class SegmentView final {
                   std::uint64_t first, std::uint64_t next) const;
 
  private:
+  void CopyFromMemory(std::uint64_t offset, MutableByteSpan out) const;
+
   State* state_ = nullptr;
   std::shared_ptr<Segment> segment_;  // shared with the table, and kept when that drops it
   format::CatalogSegment row_;

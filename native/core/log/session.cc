@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "format/key_name.h"
+#include "log/body_check.h"
 #include "log/pending_repeat.h"
 #include "log/recovery.h"
 
@@ -14,6 +15,8 @@ namespace seglog::log {
 Status Recovery::BeginSession() {
   const Options& options = state_->options;
   SEGLOG_RETURN_IF_ERROR(TakeFreeSegments());
+  BodyCheck bodies(fs_, catalog_);
+  SEGLOG_RETURN_IF_ERROR(bodies.Rewrite(scan_.commits, scan_.highest_mark, &state_->segment_files));
   // Ids are made from the session, which has half of their bits.
   if (state_->highest_generation >= UINT32_MAX) {
     return Status(Code::kCorrupt, "the log has had more journal files than any can have");

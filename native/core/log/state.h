@@ -104,6 +104,7 @@ struct State {
   struct Counters {
     std::uint64_t commits = 0, syncs = 0, mark_blocks = 0, records = 0;
     std::uint64_t journal_bytes_written = 0, segment_bytes_written = 0;
+    std::uint64_t body_bytes_written = 0;  // of segment_bytes_written, those that no journal had
     std::uint64_t checkpoints = 0, carried_bytes = 0, segments_sealed = 0, segments_recycled = 0;
   } counters;
 

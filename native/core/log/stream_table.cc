@@ -191,13 +191,43 @@ void StreamTable::DropTruncated(Stream* stream, std::uint64_t commit) {
                          stream->segments.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
-Status StreamTable::CheckPlace(const format::FrameItem& item, Segment* segment) const {
-  if (segment == nullptr || segment->row.id != item.segment_id) {
+Status StreamTable::CheckPlace(std::uint64_t segment_id, std::uint64_t offset,
+                               const Segment* segment) const {
+  if (segment == nullptr || segment->row.id != segment_id) {
     return Contradiction("a frame lies in a segment that is not open");
   }
-  if (item.segment_offset != segment->row.end) {
+  if (offset != segment->row.end) {
     return Contradiction("a frame does not lie at its segment's end");
   }
+  return Status::Ok();
+}
+
+Status StreamTable::Apply(const format::BodyItem& item, std::uint64_t time_us) {
+  Stream* stream = FindId(item.stream_id);
+  Segment* segment = stream == nullptr ? nullptr : stream->open_segment();
+  SEGLOG_RETURN_IF_ERROR(CheckPlace(item.segment_id, item.frames_offset, segment));
+  SEGLOG_ASSERT(segment != nullptr);
+  // Below the body are destaged bytes. A snapshot may know of fewer, since destaging leaves no
+  // trace in the journal.
+  if (item.body_offset < segment->pending.begin()) {
+    return Contradiction("a body lies over what its segment's file has");
+  }
+  if (item.first_sequence != stream->next_sequence) {
+    return Contradiction("a body begins at the wrong sequence");
+  }
+  format::CatalogSegment& row = segment->row;
+  if (row.first_lsn == 0) {
+    row.first_lsn = item.first_lsn;
+    row.first_time_us = time_us;
+  }
+  row.last_lsn = item.last_lsn;
+  row.last_time_us = time_us;
+  stream->next_sequence += item.record_count;
+  row.next_sequence = stream->next_sequence;
+  row.end = row.destaged = item.end();
+  segment->pending = PendingBytes(row.end);
+  segment->oldest_generation = 0;
+  segment->times_carried = 0;
   return Status::Ok();
 }
 
@@ -206,7 +236,7 @@ Status StreamTable::Apply(const format::FrameItem& item, std::uint64_t time_us,
   if (item.shared()) return ApplyShared(item, time_us, last_lsn);
   Stream* stream = FindId(item.stream_id);
   Segment* segment = stream == nullptr ? nullptr : stream->open_segment();
-  SEGLOG_RETURN_IF_ERROR(CheckPlace(item, segment));
+  SEGLOG_RETURN_IF_ERROR(CheckPlace(item.segment_id, item.segment_offset, segment));
   SEGLOG_ASSERT(segment != nullptr);
   format::CatalogSegment& row = segment->row;
   if (item.first_sequence != stream->next_sequence) {
@@ -230,7 +260,7 @@ Status StreamTable::ApplyShared(const format::FrameItem& item, std::uint64_t tim
   Stream* stream = FindId(item.stream_id);
   if (stream == nullptr) return Contradiction("a frame of an unknown stream");
   Segment* segment = shared().open_segment();
-  SEGLOG_RETURN_IF_ERROR(CheckPlace(item, segment));
+  SEGLOG_RETURN_IF_ERROR(CheckPlace(item.segment_id, item.segment_offset, segment));
   if (!stream->segments.empty()) {
     return Contradiction("a shared frame of a stream that has segments of its own");
   }
@@ -264,24 +294,34 @@ Status StreamTable::ApplyShared(const format::FrameItem& item, std::uint64_t tim
 }
 
 void StreamTable::SkipTo(const format::FrameItem& item) {
-  Stream* stream = FindId(item.stream_id);
-  Stream* owner = OwnerOf(item);
-  Segment* segment = owner == nullptr ? nullptr : owner->FindSegment(item.segment_id);
-  if (stream == nullptr || segment == nullptr || !segment->open()) return;
-  if (item.shared()) {
-    if (item.segment_offset < segment->row.end || item.first_sequence < stream->next_sequence ||
-        !stream->segments.empty()) {
-      return;
-    }
-    segment->row.end = item.segment_offset;
-    stream->next_sequence = item.first_sequence;
-    stream->shared.last = item.previous;
+  if (!item.shared()) {
+    SkipOwnTo(item.stream_id, item.segment_id, item.segment_offset, item.first_sequence);
     return;
   }
-  if (item.segment_offset <= segment->row.end || item.first_sequence < stream->next_sequence)
+  Stream* stream = FindId(item.stream_id);
+  Segment* segment = shared().FindSegment(item.segment_id);
+  if (stream == nullptr || segment == nullptr || !segment->open()) return;
+  if (item.segment_offset < segment->row.end || item.first_sequence < stream->next_sequence ||
+      !stream->segments.empty()) {
     return;
+  }
   segment->row.end = item.segment_offset;
-  segment->row.next_sequence = stream->next_sequence = item.first_sequence;
+  stream->next_sequence = item.first_sequence;
+  stream->shared.last = item.previous;
+}
+
+void StreamTable::SkipTo(const format::BodyItem& item) {
+  SkipOwnTo(item.stream_id, item.segment_id, item.frames_offset, item.first_sequence);
+}
+
+void StreamTable::SkipOwnTo(std::uint64_t stream_id, std::uint64_t segment_id, std::uint64_t offset,
+                            std::uint64_t sequence) {
+  Stream* stream = FindId(stream_id);
+  Segment* segment = stream == nullptr ? nullptr : stream->FindSegment(segment_id);
+  if (segment == nullptr || !segment->open()) return;
+  if (offset <= segment->row.end || sequence < stream->next_sequence) return;
+  segment->row.end = offset;
+  segment->row.next_sequence = stream->next_sequence = sequence;
 }
 
 void StreamTable::Load(const format::Catalog& catalog) {

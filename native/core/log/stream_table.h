@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "base/status.h"
 #include "format/catalog.h"
 #include "format/commit_block.h"
@@ -27,18 +28,32 @@ struct Segment {
       : row(stored), pending(PendingBegin(stored)), durable_end(stored.end) {}
 
   format::CatalogSegment row;
-  PendingBytes pending;       // from what is destaged to row.end
+  PendingBytes pending;  // from what is destaged to row.end
+  // Of the commit in flight, what goes to the file by itself: it lies before the pending bytes, and
+  // readers find it here until it is written.
+  std::shared_ptr<AlignedBuffer> body;
   std::uint64_t durable_end;  // frames below lie in durable commits
   // The journal file with the oldest block that pending bytes need; 0 while nothing is pending.
   std::uint64_t oldest_generation = 0;
   std::uint32_t times_carried = 0;
   std::uint32_t holders = 0;  // of a shared segment: streams whose oldest shared frame is in it
-  bool dropped = false;       // no stream has it any more; its file will go
-  bool seal_ordered = false;  // its footer is durable, the commit that says so is not
-  bool seal_refused = false;  // its file fails its checks: left as it is, readers report it
+  // Bodies may be written below: the file is there, under a durable name, and has the blocks.
+  std::uint64_t room_end = 0;
+  std::uint64_t room_wanted = 0;  // for a body of so many bytes, that found no room
+  bool bulk = false;              // the newest commit brought a body, or would have
+  bool destaging = false;         // the destager is writing pending bytes
+  bool dropped = false;           // no stream has it any more; its file will go
+  bool seal_ordered = false;      // its footer is durable, the commit that says so is not
+  bool seal_refused = false;      // its file fails its checks: left as it is, readers report it
 
   bool open() const { return row.state == format::SegmentState::kOpen; }
   bool empty() const { return row.end == format::kSegmentDataOffset; }
+  // Offsets from here on are in memory.
+  std::uint64_t memory_begin() const {
+    return pending.begin() - (body == nullptr ? 0 : body->size());
+  }
+  // What is pending goes with the next body: writing it before would be to write it twice.
+  bool waits_for_body() const { return open() && bulk && room_end > row.end; }
 
  private:
   static std::uint64_t PendingBegin(const format::CatalogSegment& stored) {
@@ -119,11 +134,14 @@ class StreamTable final {
   // `commit`: the number of the block that the item is in.
   Status Apply(const format::SealedItem& item, std::uint64_t commit);
   Status Apply(const format::TruncateBeforeItem& item, std::uint64_t commit);
+  // The body's bytes are in the file, or on their way: nothing of the segment is pending.
+  Status Apply(const format::BodyItem& item, std::uint64_t time_us);
   // Moves the segment's end and counters over the frame. The bytes are the caller's concern.
   Status Apply(const format::FrameItem& item, std::uint64_t time_us, std::uint64_t last_lsn);
 
   // For reading a damaged log: passes over what lies between the segment's end and this frame.
   void SkipTo(const format::FrameItem& item);
+  void SkipTo(const format::BodyItem& item);
 
   // Dropped segments whose files may still be there, in the order of dropping.
   std::vector<format::CatalogDropped>& dropped() { return dropped_; }
@@ -133,8 +151,10 @@ class StreamTable final {
 
  private:
   Status ApplyShared(const format::FrameItem& item, std::uint64_t time_us, std::uint64_t last_lsn);
-  // The frame lies at the end of its stream's open segment.
-  Status CheckPlace(const format::FrameItem& item, Segment* segment) const;
+  // The frames lie at the end of the open segment.
+  Status CheckPlace(std::uint64_t segment_id, std::uint64_t offset, const Segment* segment) const;
+  void SkipOwnTo(std::uint64_t stream_id, std::uint64_t segment_id, std::uint64_t offset,
+                 std::uint64_t sequence);
   void ReleaseShared(Stream* stream);
   void DropTruncated(Stream* stream, std::uint64_t commit);
 

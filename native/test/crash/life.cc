@@ -74,6 +74,24 @@ std::vector<Workload> MakeWorkloads() {
   large.requests = 25;
   large.percent_large = 35;
   large.options.record_bytes_max = 64 * 1024;
+  Workload& bodies = add("bodies");
+  bodies.keys = 2;
+  bodies.requests = 60;
+  bodies.payload_bytes_max = 4000;
+  bodies.percent_batch = 20;
+  bodies.percent_seal = 5;
+  bodies.percent_os = 15;
+  bodies.options.segment_bytes = 48 * 1024;
+  bodies.options.out_of_line_bytes = 2000;
+  Workload& unsynced_bodies = add("unsynced-bodies");
+  unsynced_bodies.keys = 2;
+  unsynced_bodies.requests = 60;
+  unsynced_bodies.payload_bytes_max = 4000;
+  unsynced_bodies.percent_none = 80;
+  unsynced_bodies.percent_sync = 6;
+  unsynced_bodies.close = false;
+  unsynced_bodies.options.segment_bytes = 24 * 1024;
+  unsynced_bodies.options.out_of_line_bytes = 2000;
   return all;
 }
 

@@ -101,6 +101,29 @@ Status SimulatedFile::Truncate(std::uint64_t size) {
   return Status::Ok();
 }
 
+// Zeros in each page that has no block. A cut may leave any of them out, as it may any write.
+Result<bool> SimulatedFile::Allocate(std::uint64_t size) {
+  const std::lock_guard<std::mutex> lock(disk_.mutex_);
+  const auto admission = disk_.Admit("allocate", path_);
+  if (admission == SimulatedDisk::Admission::kRefused) return SimulatedDisk::PowerCut(path_);
+  if (!writable_) return Status::FromErrno(EBADF, "fallocate", path_);
+  const int fault = disk_.MeetFault(FaultKind::kExtend, path_);
+  if (fault != 0) return Status::FromErrno(fault, "fallocate", path_);
+  if (BytesThatFit(0, size) < size) return Status::FromErrno(ENOSPC, "fallocate", path_);
+  const auto allocated = [&](std::uint64_t at) {
+    return disk_.state_.inode(inode_).current->IsAllocated(at / kPageBytes);
+  };
+  for (std::uint64_t at = 0; at < size; at += kPageBytes) {
+    if (allocated(at)) continue;
+    std::uint64_t end = at;
+    while (end < size && !allocated(end)) end += kPageBytes;
+    disk_.state_.Write(inode_, at, std::vector<std::byte>(std::min(end, size) - at));
+    at = end;
+  }
+  if (admission != SimulatedDisk::Admission::kComplete) return SimulatedDisk::PowerCut(path_);
+  return true;
+}
+
 Result<std::uint64_t> SimulatedFile::Size() {
   const std::lock_guard<std::mutex> lock(disk_.mutex_);
   if (disk_.crashed_) return SimulatedDisk::PowerCut(path_);

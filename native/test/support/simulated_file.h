@@ -22,6 +22,7 @@ class SimulatedFile final : public io::File {
   Status WriteAt(std::uint64_t offset, ByteSpan bytes, io::WriteMode mode) override;
   Status SyncData() override;
   Status Truncate(std::uint64_t size) override;
+  Result<bool> Allocate(std::uint64_t size) override;
   Result<std::uint64_t> Size() override;
   bool direct() const override { return direct_; }
   const char* write_method() const override { return direct_ ? "O_DIRECT+RWF_DSYNC" : "RWF_DSYNC"; }
