@@ -3,12 +3,14 @@
 // methods of a log and of its streams come through these functions.
 
 import {
+  arePlainBytes,
   checkArray,
   checkFields,
   checkInteger,
   checkOptions,
   checkSignal,
   checkWellFormed,
+  hasOnlyFields,
   ownBytes,
   toBytes,
 } from './check.js';
@@ -232,19 +234,23 @@ function checkBatch<T extends StreamBatchRecord>(
   const checked: CheckedRecord[] = [];
   for (let index = 0; index < count; index++) {
     const record = records[index];
-    checkFields(record, fields, `records[${index}]`);
+    // Names are made where there is something to say.
+    if (!hasOnlyFields(record, fields)) checkFields(record, fields, `records[${index}]`);
     if (record === undefined) continue;
-    checked.push(checkRecord(engine, refOfRecord(record), record, `records[${index}].data`));
+    checked.push(checkRecord(engine, refOfRecord(record), record, index));
   }
   return checked;
 }
 
-/** One record of a batch, each field of which is read once. Throws TypeError, RangeError and TOO_LARGE. */
+/**
+ * One record of a batch, each field of which is read once. Throws TypeError, RangeError and TOO_LARGE, with what the
+ * data is called or with the record's index.
+ */
 export function checkRecord(
   engine: Engine,
   ref: StreamRef,
   record: StreamBatchRecord,
-  dataName: string,
+  dataName: string | number,
 ): CheckedRecord {
   const headers = encodeHeaders(record.headers);
   const data = checkData(engine, record.data, dataName);
@@ -258,46 +264,53 @@ export function checkRecord(
 export function packBatch(engine: Engine, records: readonly CheckedRecord[]): PackedBatch {
   const { batchBytesMax } = engine.options;
   const log = engine.log();
+  const streams: number[] = [];
+  const headers: (Uint8Array | undefined)[] = [];
+  const data: (string | Uint8Array)[] = [];
+  const dataBytes: number[] = [];
   let byteCount = 0;
-  const dataBytes = records.map(({ headers, data, length }, index) => {
-    if (data.length !== length) {
-      throw typeError(`Expected a Uint8Array for records[${index}].data but received one whose buffer was resized`);
+  for (const record of records) {
+    const one = record.data;
+    if (one.length !== record.length) {
+      const name = dataNameOf(data.length);
+      throw typeError(`Expected a Uint8Array for ${name} but received one whose buffer was resized`);
     }
-    const bytes = typeof data === 'string' ? Buffer.byteLength(data) : length;
-    byteCount += bytes + (headers?.length ?? 0);
-    return bytes;
-  });
+    const bytes = typeof one === 'string' ? Buffer.byteLength(one) : record.length;
+    byteCount += bytes + (record.headers === undefined ? 0 : record.headers.length);
+    streams.push(record.ref.handle(engine.native, log));
+    headers.push(record.headers);
+    data.push(one);
+    dataBytes.push(bytes);
+  }
   if (records.length > 1 && byteCount > batchBytesMax) {
     throw tooLarge(`the batch has ${byteCount} bytes, over batchBytesMax (${batchBytesMax})`);
   }
-  return {
-    streams: records.map(({ ref }) => ref.handle(engine.native, log)),
-    headers: records.map(({ headers }) => headers),
-    data: records.map(({ data }) => data),
-    dataBytes,
-    byteCount,
-  };
+  return { streams, headers, data, dataBytes, byteCount };
+}
+
+function dataNameOf(name: string | number): string {
+  return typeof name === 'string' ? name : `records[${name}].data`;
 }
 
 // A record's data: a string that is well-formed, or bytes that nobody can lengthen.
-function checkData(engine: Engine, data: string | Uint8Array, name: string): string | Uint8Array {
+function checkData(engine: Engine, data: string | Uint8Array, name: string | number): string | Uint8Array {
   const { recordBytesMax } = engine.options;
   if (typeof data !== 'string') {
-    const bytes = ownBytes(toBytes(data, name));
+    const bytes = arePlainBytes(data) ? data : ownBytes(toBytes(data, dataNameOf(name)));
     if (bytes.length > recordBytesMax) throw recordTooLarge(name, bytes.length, recordBytesMax);
     return bytes;
   }
   // A character takes a byte at least, and three at most.
   if (data.length > recordBytesMax) throw recordTooLarge(name, data.length, recordBytesMax);
-  checkWellFormed(data, name);
+  if (!data.isWellFormed()) checkWellFormed(data, dataNameOf(name));
   if (3 * data.length <= recordBytesMax) return data;
   const byteCount = Buffer.byteLength(data);
   if (byteCount > recordBytesMax) throw recordTooLarge(name, byteCount, recordBytesMax);
   return data;
 }
 
-function recordTooLarge(name: string, atLeast: number, bytesMax: number): SeglogError {
-  return tooLarge(`${name} has ${atLeast} bytes or more, over recordBytesMax (${bytesMax})`);
+function recordTooLarge(name: string | number, atLeast: number, bytesMax: number): SeglogError {
+  return tooLarge(`${dataNameOf(name)} has ${atLeast} bytes or more, over recordBytesMax (${bytesMax})`);
 }
 
 function tooLarge(what: string): SeglogError {

@@ -78,6 +78,23 @@ export function checkFields(value: unknown, known: readonly string[], name: stri
   }
 }
 
+/** Whether `value` is plainly what {@link checkFields} lets pass; that has the last word. */
+export function hasOnlyFields(value: unknown, known: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
+  if (Symbol.toStringTag in value) return false;
+  for (const given in value) if (!known.includes(given)) return false;
+  return true;
+}
+
+/** Whether `value` is plainly what {@link toBytes} and {@link ownBytes} leave as it is. */
+export function arePlainBytes(value: unknown): value is Uint8Array {
+  if (!types.isUint8Array(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Buffer.prototype && prototype !== Uint8Array.prototype) return false;
+  if (value.length === 0 || Object.hasOwn(value, 'length')) return false;
+  return !(value.buffer instanceof SharedArrayBuffer);
+}
+
 /** The bytes of a Uint8Array as they are, or the UTF-8 of a string, which must not hold lone surrogates. */
 export function toBytes(value: unknown, name: string): Uint8Array {
   if (typeof value === 'string') {
@@ -85,10 +102,8 @@ export function toBytes(value: unknown, name: string): Uint8Array {
     return Buffer.from(value, 'utf8');
   }
   if (!types.isUint8Array(value)) throw typeError(expectedMessage('a string or a Uint8Array', name, value));
-  const prototype = Object.getPrototypeOf(value);
-  const plain = prototype === Buffer.prototype || prototype === Uint8Array.prototype;
   // A length of its own may be any: what is written goes by it.
-  if (plain && value.length > 0 && !Object.hasOwn(value, 'length')) return value;
+  if (arePlainBytes(value)) return value;
   // A subclass has no say in a copy. And of an array whose buffer is gone, which looks empty, none can be made.
   return unlessGone(name, () => new Uint8Array(value));
 }

@@ -11,7 +11,7 @@ import { type Durability, nativeOptionValues, type ResolvedOptions } from './opt
 import { flatten, type PackedBatch } from './packed-batch.js';
 import type { Damage } from './report.js';
 import { StreamRef } from './stream-ref.js';
-import { Appended, type Reject, type Resolve, type Waiter } from './tickets.js';
+import { Appended, batchResult, type Reject, type Resolve, type Waiter } from './tickets.js';
 import type { AppendResult, BatchResult, LogStats } from './types.js';
 
 /** What waits for room, to be handed over later. */
@@ -442,8 +442,8 @@ export class Engine implements Listener {
   }
 
   #batchResult(refs: readonly StreamRef[], firstLsn: number, sequences: ArrayLike<number>): BatchResult {
-    const records = refs.map((ref, index) => new Appended(sequences[index] ?? 0, firstLsn + index, this.idOf(ref)));
-    return { firstLsn, records };
+    for (const ref of refs) if (ref.id === undefined) this.idOf(ref);
+    return batchResult(refs, firstLsn, sequences);
   }
 
   #wait(waiting: Waiting, always = false): void {

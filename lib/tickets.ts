@@ -4,7 +4,7 @@
 
 import { type Failure, toError } from './errors.js';
 import type { StreamRef } from './stream-ref.js';
-import type { AppendResult } from './types.js';
+import type { AppendResult, BatchResult } from './types.js';
 
 /** Who waits for an answer that is not one append's. */
 export interface Waiter {
@@ -35,6 +35,18 @@ export class Appended implements AppendResult {
   get ref(): string {
     return formatRef(this.#streamId, this.seq, this.lsn);
   }
+}
+
+/** What a batch resolves with. Its records are made when somebody looks at them: not everybody does. */
+export function batchResult(refs: readonly StreamRef[], firstLsn: number, sequences: ArrayLike<number>): BatchResult {
+  let records: AppendResult[] | undefined;
+  return {
+    firstLsn,
+    get records() {
+      records ??= refs.map((ref, index) => new Appended(sequences[index] ?? 0, firstLsn + index, ref.id ?? ''));
+      return records;
+    },
+  };
 }
 
 /** A record's `ref`. */

@@ -11,7 +11,8 @@
 namespace seglog::crash {
 namespace {
 
-Workload SmallWorkload(std::uint32_t requests, bool close) {
+// Every second one writes what it can straight to segments.
+Workload SmallWorkload(std::uint64_t seed, std::uint32_t requests, bool close) {
   Workload workload = Workloads().front();
   workload.name = "at-rest";
   workload.requests = requests;
@@ -19,6 +20,10 @@ Workload SmallWorkload(std::uint32_t requests, bool close) {
   workload.percent_large = requests < 8 ? 0 : 15;
   workload.payload_bytes_max = 120;
   workload.close = close;
+  if (seed % 2 == 1) {
+    workload.options.segment_bytes = 32 * 1024;
+    workload.options.out_of_line_bytes = 80;
+  }
   return workload;
 }
 
@@ -63,7 +68,7 @@ DamagePhase::RestingLog DamagePhase::MakeLog(std::uint64_t seed, std::uint32_t r
                                              bool marked, bool closed) {
   ++damage_->logs;
   RestingLog resting;
-  resting.workload = SmallWorkload(requests, closed);
+  resting.workload = SmallWorkload(seed, requests, closed);
   resting.where = "at rest, seed " + std::to_string(seed);
   test::SimulatedDisk disk;
   Life life(&disk, resting.workload, seed, &resting.model);
@@ -98,7 +103,7 @@ DamagePhase::Outcome DamagePhase::Look(const test::DiskImage& image) {
   totals_->distinct.insert(image.Hash());
   const auto disk = test::SimulatedDisk::FromImage(image);
   Model unused;
-  const Workload workload = SmallWorkload(0, false);
+  const Workload workload = SmallWorkload(0, 0, false);
   Life life(disk.get(), workload, 99, &unused);
   Outcome outcome;
   outcome.opened = life.Open(&outcome.report);
