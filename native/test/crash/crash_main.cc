@@ -49,6 +49,21 @@ Arguments Parse(int count, char** values) {
   return arguments;
 }
 
+void Line(const char* name, std::uint64_t number) {
+  std::printf("%-28s %10llu\n", name, static_cast<unsigned long long>(number));
+}
+
+void Print(const LifeCounts& counts) {
+  Line("calls of programs", counts.calls);
+  Line("  that found no room", counts.without_room);
+  Line("  committed by the caller", counts.here);
+  Line("  after it had made room", counts.here_for_room);
+  Line("  expected another sequence", counts.conflicts);
+  Line("  ingested", counts.ingested);
+  Line("  told a refusal of these", counts.refusals_told);
+  Line("acknowledged, undurable, max", counts.undurable_max);
+}
+
 void Print(const Totals& totals) {
   std::printf("workload runs        %10llu\n", static_cast<unsigned long long>(totals.workloads));
   std::printf("crash points         %10llu\n",
@@ -63,6 +78,7 @@ void Print(const Totals& totals) {
               static_cast<unsigned long long>(totals.other_snapshots));
   std::printf("appends looked for   %10llu\n",
               static_cast<unsigned long long>(totals.appends_kept));
+  std::printf("retries              %10llu\n", static_cast<unsigned long long>(totals.retries));
   for (std::size_t row = 0; row < totals.rows.size(); ++row) {
     std::printf("  row %-22s %10llu\n", RecoveryRowName(static_cast<log::RecoveryRow>(row)),
                 static_cast<unsigned long long>(totals.rows[row]));
@@ -72,10 +88,6 @@ void Print(const Totals& totals) {
                 RecoveryStatusName(static_cast<log::RecoveryStatus>(status)),
                 static_cast<unsigned long long>(totals.statuses[status]));
   }
-}
-
-void Line(const char* name, std::uint64_t number) {
-  std::printf("%-28s %10llu\n", name, static_cast<unsigned long long>(number));
 }
 
 void Print(const KillTotals& kills) {
@@ -135,12 +147,19 @@ std::optional<Failure> RunKills(const Arguments& arguments, Totals* totals, Kill
 }
 
 std::optional<Failure> RunFaults(const Arguments& arguments, Totals* totals, FaultTotals* faults) {
+  constexpr std::uint64_t kRingFillings = 6;
+  constexpr std::uint64_t kFillingStride = 1'000;  // of seeds
   Enumeration enumeration(totals, arguments.other_snapshots != 0);
   FaultPhase phase(&enumeration, faults);
   for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.fault_seeds; ++seed) {
     for (const Workload& workload : Workloads()) {
       if (auto failure = phase.FailCalls(workload, seed, MetadataOf(seed))) return failure;
-      if (auto failure = phase.FillDisk(workload, seed, MetadataOf(seed))) return failure;
+      // What refusals leave behind depends on what lay in the ring just then.
+      const std::uint64_t fillings = workload.ring_bytes == 0 ? 1 : kRingFillings;
+      for (std::uint64_t i = 0; i < fillings; ++i) {
+        const std::uint64_t other = seed + i * kFillingStride;
+        if (auto failure = phase.FillDisk(workload, other, MetadataOf(other))) return failure;
+      }
     }
   }
   return std::nullopt;
@@ -209,6 +228,7 @@ int Main(const Arguments& arguments) {
   if (wanted("damage")) failure = RunDamage(arguments, &totals, &damage);
   if (wanted("truncation")) failure = RunTruncation(arguments, &totals, &truncation);
   Print(totals);
+  Print(totals.counts);
   Print(kills);
   Print(faults);
   Line("blocks of others behind ends", stale.blocks_behind_the_end);
