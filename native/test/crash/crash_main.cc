@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "test/crash/damage.h"
 #include "test/crash/enumeration.h"
@@ -26,6 +27,7 @@ struct Arguments {
   std::uint64_t kill_seeds = 4;
   std::uint64_t fault_seeds = 12;
   std::uint64_t stale_seeds = 100;
+  const char* workload = "";  // only this one, of those that crash, are killed or meet faults
   const char* phase = "all";  // or "crash", "kills", "faults", "stale", "damage",
                               // "truncation"
 };
@@ -44,6 +46,7 @@ Arguments Parse(int count, char** values) {
     if (std::strcmp(values[i], "--fault-seeds") == 0) arguments.fault_seeds = number;
     if (std::strcmp(values[i], "--stale-seeds") == 0) arguments.stale_seeds = number;
     if (std::strcmp(values[i], "--phase") == 0) arguments.phase = values[i + 1];
+    if (std::strcmp(values[i], "--workload") == 0) arguments.workload = values[i + 1];
     if (std::strcmp(values[i], "--images-per-point") == 0) arguments.images_per_point = number;
   }
   return arguments;
@@ -117,14 +120,26 @@ void Print(const DamageTotals& damage) {
   Line("files damaged", damage.files_damaged);
 }
 
+std::vector<Workload> ChosenWorkloads(const Arguments& arguments) {
+  std::vector<Workload> chosen = Workloads();
+  if (*arguments.workload != '\0') {
+    std::erase_if(chosen, [&](const Workload& workload) {
+      return std::strcmp(workload.name, arguments.workload) != 0;
+    });
+  }
+  SEGLOG_ASSERT(!chosen.empty());
+  return chosen;
+}
+
 test::MetadataModel MetadataOf(std::uint64_t seed) {
   return seed % 2 == 0 ? test::MetadataModel::kOrderedJournal : test::MetadataModel::kStrictPosix;
 }
 
 std::optional<Failure> RunCrashes(const Arguments& arguments, Totals* totals) {
+  const std::vector<Workload> workloads = ChosenWorkloads(arguments);
   Enumeration enumeration(totals, arguments.other_snapshots != 0);
   for (std::uint64_t seed = arguments.seed; totals->distinct.size() < arguments.images; ++seed) {
-    for (const Workload& workload : Workloads()) {
+    for (const Workload& workload : workloads) {
       if (auto failure =
               enumeration.Run(workload, seed, MetadataOf(seed), arguments.images_per_point)) {
         return failure;
@@ -136,10 +151,11 @@ std::optional<Failure> RunCrashes(const Arguments& arguments, Totals* totals) {
 
 std::optional<Failure> RunKills(const Arguments& arguments, Totals* totals, KillTotals* kills) {
   constexpr std::uint64_t kTrials = 24;
+  const std::vector<Workload> workloads = ChosenWorkloads(arguments);
   Enumeration enumeration(totals, arguments.other_snapshots != 0);
   KillPhase phase(&enumeration, kills);
   for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.kill_seeds; ++seed) {
-    for (const Workload& workload : Workloads()) {
+    for (const Workload& workload : workloads) {
       if (auto failure = phase.Run(workload, seed, MetadataOf(seed), kTrials)) return failure;
     }
   }
@@ -149,10 +165,11 @@ std::optional<Failure> RunKills(const Arguments& arguments, Totals* totals, Kill
 std::optional<Failure> RunFaults(const Arguments& arguments, Totals* totals, FaultTotals* faults) {
   constexpr std::uint64_t kRingFillings = 6;
   constexpr std::uint64_t kFillingStride = 1'000;  // of seeds
+  const std::vector<Workload> workloads = ChosenWorkloads(arguments);
   Enumeration enumeration(totals, arguments.other_snapshots != 0);
   FaultPhase phase(&enumeration, faults);
   for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.fault_seeds; ++seed) {
-    for (const Workload& workload : Workloads()) {
+    for (const Workload& workload : workloads) {
       if (auto failure = phase.FailCalls(workload, seed, MetadataOf(seed))) return failure;
       // What refusals leave behind depends on what lay in the ring just then.
       const std::uint64_t fillings = workload.ring_bytes == 0 ? 1 : kRingFillings;

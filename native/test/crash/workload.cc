@@ -122,7 +122,7 @@ void AddRingWorkloads(std::vector<Workload>* all) {
   Workload& ingesting = *AddRinged(all, "ingest");
   ingesting.requests = 60;
   ingesting.percent_ingest = 75;
-  ingesting.percent_sync = 8;
+  ingesting.percent_sync = 20;
   ingesting.percent_os = 30;
   ingesting.options.sync_every_us = 30'000;
 }
