@@ -10,9 +10,13 @@ import { type SystemCall, traceScript, unhex } from './support/strace.js';
 
 const APPENDS = 60;
 const PAGE_BYTES = 4096;
+/** For 256 appends that are handed over at once, under strace. */
+const COMMITS_PER_ROUND_MAX = 16;
 // Offsets in a commit block's header, as docs/format.md has them.
 const COMMIT_MAGIC = 'SGCB';
+const COMMIT_ITEM_COUNT_OFFSET = 12;
 const COMMIT_BODY_BYTES_OFFSET = 16;
+const COMMIT_FIRST_LSN_OFFSET = 48;
 const COMMIT_HEADER_BYTES = 96;
 
 interface JournalWrite {
@@ -20,6 +24,9 @@ interface JournalWrite {
   readonly path: string;
   readonly offset: number;
   readonly end: number;
+  /** Of its commit block: from which its LSNs count, and whether it has any. */
+  readonly firstLsn: number;
+  readonly items: number;
   /** Where its commit block ends; a zero page may follow in the same write. */
   readonly blockEnd: number;
   /** It was durable when it returned: O_DSYNC or RWF_DSYNC. */
@@ -92,6 +99,68 @@ test('appends that are not durable are acknowledged without a sync, but for the 
   }
 });
 
+interface Load {
+  readonly rounds: number;
+  readonly inFlight: number;
+  readonly keys: number;
+  readonly here?: boolean;
+}
+
+const loads: [string, Load][] = [
+  ['one append at a time', { rounds: 100, inFlight: 1, keys: 1 }],
+  ['appendSync', { rounds: 100, inFlight: 1, keys: 1, here: true }],
+  ['256 appends in flight', { rounds: 8, inFlight: 256, keys: 1 }],
+  ['256 appends in flight over 1,000 keys', { rounds: 8, inFlight: 256, keys: 1000 }],
+];
+
+test.each(loads)(
+  'of %s none is acknowledged before its commit is durable, and a sync is made per commit',
+  async (_, load) => {
+    const { rounds, inFlight, keys, here = false } = load;
+    const directory = join(temporaryDirectory(), 'log');
+    const how = here ? 'here' : 'in-flight';
+    const args = [directory, ...[rounds, inFlight, keys].map(String), how, JSON.stringify({ markDelayMs: 1e6 })];
+    const calls = await traceScript('strace-load-writer.mjs', args, COMMIT_HEADER_BYTES);
+    const trace = readTrace(calls);
+    const marks = calls.map((call) => ({ call, text: markOf(call) })).filter(({ text }) => text !== '');
+    const begin = marks.find(({ text }) => text === 'begin')?.call.left ?? Infinity;
+    const end = marks.find(({ text }) => text === 'end')?.call.entered ?? -1;
+
+    const commits = trace.writes.filter(({ call, items }) => call.entered > begin && call.left < end && items > 0);
+    const acknowledged = marks.filter(({ text }) => text.startsWith('acknowledged'));
+    expect(acknowledged).toHaveLength(rounds * inFlight);
+    for (const { call, text } of acknowledged) {
+      const lsn = Number(text.split(' ')[1]);
+      const commit = commits.findLast(({ firstLsn }) => firstLsn <= lsn);
+      expect(commit && isDurableBefore(trace, commit, call.entered), `LSN ${lsn}, acknowledged`).toBe(true);
+    }
+
+    // Of the journal; what the log does behind it is not waited for.
+    const synced = commits.filter((write) => write.synced).length;
+    const flushed = calls.filter(
+      (call) => call.entered > begin && call.left < end && isSyncOf(call, '.journal'),
+    ).length;
+    expect(synced + flushed).toBeLessThanOrEqual(commits.length);
+    if (inFlight === 1) {
+      expect(commits).toHaveLength(rounds);
+    } else {
+      // What one turn of the event loop hands over is a few commits, whatever the number of keys.
+      expect(commits.length).toBeLessThanOrEqual(rounds * COMMITS_PER_ROUND_MAX);
+      const others = calls.filter((call) => call.entered > begin && call.left < end && isSyncOf(call, '.seg')).length;
+      expect(others).toBeLessThanOrEqual(commits.length);
+    }
+  },
+);
+
+function markOf(call: SystemCall): string {
+  const [, printed = ''] = /^3<.*>, "([^"]*)"/.exec(call.args) ?? [];
+  return call.name === 'write' ? unhex(printed).toString().trim() : '';
+}
+
+function isSyncOf({ name, args, result }: SystemCall, ending: string): boolean {
+  return (name === 'fdatasync' || name === 'fsync') && result === 0 && pathOf(args).endsWith(ending);
+}
+
 function isDurableBefore(trace: Trace, write: JournalWrite, line: number): boolean {
   if (write.call.left >= line) return false;
   if (write.synced) return true;
@@ -136,7 +205,9 @@ function journalWrite(call: SystemCall, synchronous: ReadonlyMap<string, boolean
   const descriptor = /^(\d+)</.exec(call.args)?.[1] ?? '';
   const synced = /RWF_DSYNC|RWF_SYNC/.test(call.args) || synchronous.get(descriptor) === true;
   expect(Number.isSafeInteger(offset), `an offset in ${call.args}`).toBe(true);
-  return { call, path, offset, end: offset + call.result, blockEnd: offset + blockBytes, synced };
+  const firstLsn = Number(start.readBigUInt64LE(COMMIT_FIRST_LSN_OFFSET));
+  const items = start.readUInt32LE(COMMIT_ITEM_COUNT_OFFSET);
+  return { call, path, offset, end: offset + call.result, blockEnd: offset + blockBytes, firstLsn, items, synced };
 }
 
 function pathOf(args: string): string {

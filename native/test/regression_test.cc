@@ -56,6 +56,22 @@ TEST(RegressionTest, ARecordThatGoesBeyondTheJournalsBoundIsTakenOnceTheOldFiles
   EXPECT_EQ(log.Data("orders").back(), large);
 }
 
+// sync() told of an earlier refusal while a record was in the ring behind it: that one was refused,
+// and the next one, which had the new epoch, was taken.
+TEST(RegressionTest, WhatIsIngestedBehindARefusedRecordIsRefusedAlthoughSyncToldOfAnEarlierOne) {
+  const Options options;
+  const Status full(Code::kNoSpace, "the disk is full");
+  Inbox inbox(options);
+  inbox.RefuseIngested(0, full);
+  EXPECT_EQ(inbox.TellRefusal().code(), Code::kNoSpace);  // The answer of sync().
+  EXPECT_FALSE(inbox.RefusalOfIngested(0).ok());
+  inbox.RefuseIngested(0, full);
+  EXPECT_FALSE(inbox.RefusalOfIngested(1).ok());
+  EXPECT_EQ(inbox.TellRefusal().code(), Code::kNoSpace);
+  EXPECT_TRUE(inbox.RefusalOfIngested(2).ok());
+  EXPECT_TRUE(inbox.TellRefusal().ok());
+}
+
 // A file taken into the free ones before a crash was listed twice after it.
 TEST(RegressionTest, AFreeSegmentThatTheSnapshotStillListsAsDroppedIsUsedOnce) {
   SimulatedDisk disk;

@@ -15,6 +15,8 @@ export interface Reports {
   readonly begun: ReadonlyMap<number, number>;
   /** Batches whose acknowledgement survives a kill: id to first LSN. */
   readonly acknowledgedBatches: ReadonlyMap<number, number>;
+  /** By key, how many records of it were handed over before a sync that was done. */
+  readonly synced: readonly number[];
   /** The highest LSN that was shown, whatever the durability. */
   readonly highestLsn: number;
 }
@@ -25,12 +27,15 @@ export interface Payload {
   readonly counter: number;
   readonly batch: number | undefined;
   readonly batchRecords: number;
+  /** Counts the records of the round, in the order of the calls. */
+  readonly number: number;
 }
 
 /** Reads the lines of kill-writer.mjs. The last one may have been cut by the kill. */
 export function parseReports(text: string): Reports {
   let opened: string | undefined;
   let highestLsn = 0;
+  let synced: readonly number[] = [];
   const acknowledged: { key: number; counter: number; seq: number; lsn: number }[] = [];
   const begun = new Map<number, number>();
   const acknowledgedBatches = new Map<number, number>();
@@ -50,11 +55,13 @@ export function parseReports(text: string): Reports {
       const [, batch = -1, firstLsn = -1] = numbers;
       highestLsn = Math.max(highestLsn, firstLsn + (begun.get(batch) ?? 0) - 1);
       if (survives) acknowledgedBatches.set(batch, firstLsn);
+    } else if (kind === 'synced') {
+      synced = numbers;
     } else {
       throw new Error(`the writer reported ${line}`);
     }
   }
-  return { opened, acknowledged, begun, acknowledgedBatches, highestLsn };
+  return { opened, acknowledged, begun, acknowledgedBatches, synced, highestLsn };
 }
 
 /** Verifies a record's own checksum and that it stands under the key that it names. */
@@ -63,7 +70,7 @@ export function parsePayload(record: LogRecord): Payload {
   const end = text.lastIndexOf(',');
   const where = `record ${record.seq} of ${record.key}`;
   assert.equal(Number(text.slice(end + 1)), crc32(text.slice(0, end)), `${where} differs from what was appended`);
-  const [round, key, counter, batch, batchRecords] = text.split(',');
+  const [round, key, counter, batch, batchRecords, number] = text.split(',');
   assert.equal(record.key, `key ${key}`, `${where} stands under another key`);
   return {
     round: Number(round),
@@ -71,13 +78,15 @@ export function parsePayload(record: LogRecord): Payload {
     counter: Number(counter),
     batch: batch === '-' ? undefined : Number(batch),
     batchRecords: Number(batchRecords),
+    number: Number(number),
   };
 }
 
 /**
- * Checks what one round left: every stream begins its round behind what was there before, counts its records from 0
- * without a gap (so nothing is missing in the middle, twice, out of order or never appended), holds everything that was
- * acknowledged where it was said to be, and each batch is whole or absent.
+ * Checks what one round left: it is a beginning of what was handed over, in the order of the calls, whatever the streams
+ * and durabilities (so nothing is missing in the middle, twice, out of order or never appended); every stream begins
+ * behind what was there before and goes on without a gap; everything that was acknowledged is where it was said to be,
+ * and each batch is whole or absent.
  */
 export function checkRound(
   round: number,
@@ -89,12 +98,13 @@ export function checkRound(
   const byCounter = new Map<string, LogRecord>();
   const batches = new Map<number, { count: number; readonly expected: number; readonly lsns: number[] }>();
   let lastLsn = 0;
-  for (const record of records) {
+  for (const [index, record] of records.entries()) {
     const payload = parsePayload(record);
     const where = `record ${record.seq} of ${record.key}`;
     assert.ok(record.lsn > lastLsn, `${where}: LSN ${record.lsn} follows ${lastLsn}`);
     lastLsn = record.lsn;
     assert.equal(payload.round, round, `${where} is of another round`);
+    assert.equal(payload.number, index, `${where}: what was handed over before it is missing, or comes behind it`);
     const counter = counts.get(payload.key) ?? 0;
     assert.equal(payload.counter, counter, `${where}: the counters have a gap or repeat`);
     assert.equal(record.seq, (firstSeqs.get(payload.key) ?? 1) + counter, `${where}: the sequences have a gap`);
@@ -109,6 +119,9 @@ export function checkRound(
   for (const { key, counter, seq, lsn } of reports.acknowledged) {
     const found = byCounter.get(`${key} ${counter}`);
     assert.deepEqual([found?.seq, found?.lsn], [seq, lsn], `acknowledged: key ${key}, counter ${counter}`);
+  }
+  for (const [key, count] of reports.synced.entries()) {
+    assert.ok((counts.get(key) ?? 0) >= count, `key ${key}: ${counts.get(key)} of ${count} records that were synced`);
   }
   for (const [id, { count, expected, lsns }] of batches) {
     assert.equal(reports.begun.get(id), expected, `batch ${id} was never begun, or with another size`);

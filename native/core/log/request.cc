@@ -104,7 +104,9 @@ void Inbox::Refuse(const Status& why) {
 
 void Inbox::RefuseIngested(std::uint32_t epoch, const Status& why) {
   const std::lock_guard lock(mutex_);
-  refused_before_ = std::max(refused_before_, epoch + 1);
+  // Of an older epoch: a request told of an earlier refusal while this one was in the ring already.
+  // What was written since lies behind this one.
+  refused_before_ = std::max(epoch, epoch_) + 1;
   ingested_refusal_ = why;
   refusal_untold_ = true;
   if (ring_ != nullptr) ring_->SetRefusing(true);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "test/crash/damage.h"
 #include "test/crash/enumeration.h"
@@ -26,6 +27,7 @@ struct Arguments {
   std::uint64_t kill_seeds = 4;
   std::uint64_t fault_seeds = 12;
   std::uint64_t stale_seeds = 100;
+  const char* workload = "";  // only this one, of those that crash, are killed or meet faults
   const char* phase = "all";  // or "crash", "kills", "faults", "stale", "damage",
                               // "truncation"
 };
@@ -44,9 +46,25 @@ Arguments Parse(int count, char** values) {
     if (std::strcmp(values[i], "--fault-seeds") == 0) arguments.fault_seeds = number;
     if (std::strcmp(values[i], "--stale-seeds") == 0) arguments.stale_seeds = number;
     if (std::strcmp(values[i], "--phase") == 0) arguments.phase = values[i + 1];
+    if (std::strcmp(values[i], "--workload") == 0) arguments.workload = values[i + 1];
     if (std::strcmp(values[i], "--images-per-point") == 0) arguments.images_per_point = number;
   }
   return arguments;
+}
+
+void Line(const char* name, std::uint64_t number) {
+  std::printf("%-28s %10llu\n", name, static_cast<unsigned long long>(number));
+}
+
+void Print(const LifeCounts& counts) {
+  Line("calls of programs", counts.calls);
+  Line("  that found no room", counts.without_room);
+  Line("  committed by the caller", counts.here);
+  Line("  after it had made room", counts.here_for_room);
+  Line("  expected another sequence", counts.conflicts);
+  Line("  ingested", counts.ingested);
+  Line("  told a refusal of these", counts.refusals_told);
+  Line("acknowledged, undurable, max", counts.undurable_max);
 }
 
 void Print(const Totals& totals) {
@@ -63,6 +81,7 @@ void Print(const Totals& totals) {
               static_cast<unsigned long long>(totals.other_snapshots));
   std::printf("appends looked for   %10llu\n",
               static_cast<unsigned long long>(totals.appends_kept));
+  std::printf("retries              %10llu\n", static_cast<unsigned long long>(totals.retries));
   for (std::size_t row = 0; row < totals.rows.size(); ++row) {
     std::printf("  row %-22s %10llu\n", RecoveryRowName(static_cast<log::RecoveryRow>(row)),
                 static_cast<unsigned long long>(totals.rows[row]));
@@ -72,10 +91,6 @@ void Print(const Totals& totals) {
                 RecoveryStatusName(static_cast<log::RecoveryStatus>(status)),
                 static_cast<unsigned long long>(totals.statuses[status]));
   }
-}
-
-void Line(const char* name, std::uint64_t number) {
-  std::printf("%-28s %10llu\n", name, static_cast<unsigned long long>(number));
 }
 
 void Print(const KillTotals& kills) {
@@ -105,14 +120,26 @@ void Print(const DamageTotals& damage) {
   Line("files damaged", damage.files_damaged);
 }
 
+std::vector<Workload> ChosenWorkloads(const Arguments& arguments) {
+  std::vector<Workload> chosen = Workloads();
+  if (*arguments.workload != '\0') {
+    std::erase_if(chosen, [&](const Workload& workload) {
+      return std::strcmp(workload.name, arguments.workload) != 0;
+    });
+  }
+  SEGLOG_ASSERT(!chosen.empty());
+  return chosen;
+}
+
 test::MetadataModel MetadataOf(std::uint64_t seed) {
   return seed % 2 == 0 ? test::MetadataModel::kOrderedJournal : test::MetadataModel::kStrictPosix;
 }
 
 std::optional<Failure> RunCrashes(const Arguments& arguments, Totals* totals) {
+  const std::vector<Workload> workloads = ChosenWorkloads(arguments);
   Enumeration enumeration(totals, arguments.other_snapshots != 0);
   for (std::uint64_t seed = arguments.seed; totals->distinct.size() < arguments.images; ++seed) {
-    for (const Workload& workload : Workloads()) {
+    for (const Workload& workload : workloads) {
       if (auto failure =
               enumeration.Run(workload, seed, MetadataOf(seed), arguments.images_per_point)) {
         return failure;
@@ -124,10 +151,11 @@ std::optional<Failure> RunCrashes(const Arguments& arguments, Totals* totals) {
 
 std::optional<Failure> RunKills(const Arguments& arguments, Totals* totals, KillTotals* kills) {
   constexpr std::uint64_t kTrials = 24;
+  const std::vector<Workload> workloads = ChosenWorkloads(arguments);
   Enumeration enumeration(totals, arguments.other_snapshots != 0);
   KillPhase phase(&enumeration, kills);
   for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.kill_seeds; ++seed) {
-    for (const Workload& workload : Workloads()) {
+    for (const Workload& workload : workloads) {
       if (auto failure = phase.Run(workload, seed, MetadataOf(seed), kTrials)) return failure;
     }
   }
@@ -135,12 +163,20 @@ std::optional<Failure> RunKills(const Arguments& arguments, Totals* totals, Kill
 }
 
 std::optional<Failure> RunFaults(const Arguments& arguments, Totals* totals, FaultTotals* faults) {
+  constexpr std::uint64_t kRingFillings = 6;
+  constexpr std::uint64_t kFillingStride = 1'000;  // of seeds
+  const std::vector<Workload> workloads = ChosenWorkloads(arguments);
   Enumeration enumeration(totals, arguments.other_snapshots != 0);
   FaultPhase phase(&enumeration, faults);
   for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.fault_seeds; ++seed) {
-    for (const Workload& workload : Workloads()) {
+    for (const Workload& workload : workloads) {
       if (auto failure = phase.FailCalls(workload, seed, MetadataOf(seed))) return failure;
-      if (auto failure = phase.FillDisk(workload, seed, MetadataOf(seed))) return failure;
+      // What refusals leave behind depends on what lay in the ring just then.
+      const std::uint64_t fillings = workload.ring_bytes == 0 ? 1 : kRingFillings;
+      for (std::uint64_t i = 0; i < fillings; ++i) {
+        const std::uint64_t other = seed + i * kFillingStride;
+        if (auto failure = phase.FillDisk(workload, other, MetadataOf(other))) return failure;
+      }
     }
   }
   return std::nullopt;
@@ -209,6 +245,7 @@ int Main(const Arguments& arguments) {
   if (wanted("damage")) failure = RunDamage(arguments, &totals, &damage);
   if (wanted("truncation")) failure = RunTruncation(arguments, &totals, &truncation);
   Print(totals);
+  Print(totals.counts);
   Print(kills);
   Print(faults);
   Line("blocks of others behind ends", stale.blocks_behind_the_end);

@@ -33,6 +33,7 @@ std::optional<Failure> Enumeration::Run(const Workload& workload, std::uint64_t 
     if (!opened.ok()) return Fail(context.where, {Invariant::kRunsOn, opened.ToString()});
     if (auto violation = life.Run()) return Fail(context.where, *violation);
     calls = disk.calls();
+    totals_->counts.Add(life.counts());
     // The process ends here without a power cut.
     if (auto failure = CheckImage(context, disk.CurrentImage(), model, true, 1)) return failure;
   }
@@ -118,6 +119,7 @@ std::optional<Failure> Enumeration::CheckImage(const Context& context, const tes
   if (found_again != found)
     return Fail(where, {Invariant::kReopensTheSame, "the second open differs"});
   after.Accept(found);
+  if (auto violation = CheckRetries(context, model, &life)) return Fail(where, *violation);
   if (auto violation = life.AppendOne()) return Fail(where, *violation);
   const std::uint64_t dice = totals_->images % 16;
   if (dice % 4 == 1 && other_snapshots_) {
@@ -131,6 +133,18 @@ std::optional<Failure> Enumeration::CheckImage(const Context& context, const tes
     if (auto failure = CrashInsideRecovery(context, image, model, calls)) return failure;
   }
   if (dice == 5 && depth < 2) return LiveOn(context, image, found, model);
+  return std::nullopt;
+}
+
+// The program of before the crash hands over again what it has no answer to, and what it has.
+std::optional<Violation> Enumeration::CheckRetries(const Context& context, const Model& before,
+                                                   Life* life) {
+  constexpr std::size_t kRetriesMax = 2;
+  if (context.workload->percent_expect == 0) return std::nullopt;
+  for (const Submitted& earlier : before.NewestExpecting(kRetriesMax)) {
+    ++totals_->retries;
+    if (auto violation = life->Retry(earlier)) return violation;
+  }
   return std::nullopt;
 }
 

@@ -23,6 +23,8 @@ struct Totals {
   std::uint64_t later_lives = 0;        // programs that went on after a recovery, and crashed
   std::uint64_t other_snapshots = 0;    // recoveries with the newest catalogue damaged
   std::uint64_t appends_kept = 0;       // an append after recovery, looked for after one more cut
+  std::uint64_t retries = 0;            // of appends that expected their sequence, after recovery
+  LifeCounts counts;
   std::array<std::uint64_t, static_cast<std::size_t>(log::RecoveryRow::kCount)> rows{};
   std::array<std::uint64_t, 5> statuses{};
 };
@@ -68,6 +70,7 @@ class Enumeration final {
                                              const Model& model, std::uint64_t calls);
   std::optional<Failure> LiveOn(const Context& context, const test::DiskImage& image,
                                 const FoundLog& found, const Model& model);
+  std::optional<Violation> CheckRetries(const Context& context, const Model& before, Life* life);
   std::optional<Violation> CheckAppendIsKept(const Context& context,
                                              const test::SimulatedDisk& disk, const Model& model,
                                              Life* life);

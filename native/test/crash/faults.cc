@@ -154,6 +154,7 @@ std::optional<Failure> FaultPhase::FillDisk(const Workload& workload, std::uint6
   life.engine().Resume();
   context.where += " no more";
   if (auto violation = life.Run()) return Failed(context.where, *violation);
+  enumeration_->totals()->counts.Add(life.counts());
   return enumeration_->CheckImages(context, disk, model, false, 1);
 }
 

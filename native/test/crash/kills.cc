@@ -61,6 +61,7 @@ std::optional<Failure> KillPhase::Try(const Enumeration::Context& context, std::
     if (auto violation = model.Check(found, report, true)) return fail(here.where, *violation);
     model.Accept(found);
     if (auto violation = life.Run()) return fail(here.where, *violation);
+    enumeration_->totals()->counts.Add(life.counts());
   }
   ++totals_->cuts;
   return enumeration_->CheckImages(here, disk, model, false, 1);

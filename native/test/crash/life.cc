@@ -2,113 +2,14 @@
 #include "test/crash/life.h"
 
 namespace seglog::crash {
-namespace {
-
-// Journal files of six blocks, segments of two pages: everything happens often.
-log::Options TinyOptions() {
-  log::Options options;
-  options.segment_bytes = 12 * 1024;
-  options.shared_stream_bytes_max = 0;
-  options.journal_first_bytes = 32 * 1024;
-  options.journal_file_bytes = 32 * 1024;
-  options.journal_live_bytes_max = 96 * 1024;
-  options.commit_bytes_max = 8 * 1024;
-  options.frame_bytes_max = 1024;
-  options.destage_bytes = 8 * 1024;
-  options.carry_bytes_max = 4 * 1024;
-  options.lsn_reserve = 8;
-  options.open_segments_max = 3;
-  return options;
-}
-
-std::vector<Workload> MakeWorkloads() {
-  std::vector<Workload> all;
-  const auto add = [&](const char* name) -> Workload& {
-    Workload& workload = all.emplace_back();
-    workload.name = name;
-    workload.options = TinyOptions();
-    return workload;
-  };
-  add("sync-appends");
-  Workload& mixed = add("mixed-durability");
-  mixed.percent_os = 30;
-  mixed.percent_none = 30;
-  mixed.percent_sync = 10;
-  Workload& unsynced = add("unsynced-with-syncs");
-  unsynced.percent_none = 90;
-  unsynced.percent_os = 5;
-  unsynced.percent_sync = 8;
-  unsynced.close = false;
-  Workload& batches = add("batches");
-  batches.percent_batch = 70;
-  batches.percent_os = 10;
-  Workload& sealing = add("rotation-and-sealing");
-  sealing.keys = 2;
-  sealing.percent_seal = 20;
-  sealing.payload_bytes_max = 1500;
-  Workload& recycling = add("recycling");
-  recycling.requests = 90;
-  recycling.payload_bytes_max = 900;
-  recycling.percent_large = 10;
-  Workload& quiet = add("quiet-streams-carried");
-  quiet.keys = 6;
-  quiet.requests = 80;
-  quiet.percent_large = 0;
-  quiet.payload_bytes_max = 60;
-  quiet.percent_none = 20;
-  quiet.options.journal_live_bytes_max = 64 * 1024;
-  Workload& tiny = add("tiny-streams");
-  tiny.keys = 20;
-  tiny.requests = 80;
-  tiny.percent_large = 0;
-  tiny.percent_seal = 5;
-  tiny.percent_none = 20;
-  tiny.options.shared_stream_bytes_max = 64 * 1024;
-  Workload& growing = add("streams-that-outgrow-shared-segments");
-  growing.keys = 6;
-  growing.requests = 80;
-  growing.percent_seal = 10;
-  growing.percent_os = 20;
-  growing.options.shared_stream_bytes_max = 800;
-  Workload& large = add("records-larger-than-a-journal-file");
-  large.requests = 25;
-  large.percent_large = 35;
-  large.options.record_bytes_max = 64 * 1024;
-  Workload& bodies = add("bodies");
-  bodies.keys = 2;
-  bodies.requests = 60;
-  bodies.payload_bytes_max = 4000;
-  bodies.percent_batch = 20;
-  bodies.percent_seal = 5;
-  bodies.percent_os = 15;
-  bodies.options.segment_bytes = 48 * 1024;
-  bodies.options.out_of_line_bytes = 2000;
-  Workload& unsynced_bodies = add("unsynced-bodies");
-  unsynced_bodies.keys = 2;
-  unsynced_bodies.requests = 60;
-  unsynced_bodies.payload_bytes_max = 4000;
-  unsynced_bodies.percent_none = 80;
-  unsynced_bodies.percent_sync = 6;
-  unsynced_bodies.close = false;
-  unsynced_bodies.options.segment_bytes = 24 * 1024;
-  unsynced_bodies.options.out_of_line_bytes = 2000;
-  return all;
-}
-
-}  // namespace
-
-const std::vector<Workload>& Workloads() {
-  static const std::vector<Workload> kAll = MakeWorkloads();
-  return kAll;
-}
-
 Life::Life(test::SimulatedDisk* disk, const Workload& workload, std::uint64_t seed, Model* model)
     : disk_(disk),
       workload_(workload),
       model_(model),
       random_(seed),
       log_random_(seed * 0x9E3779B97F4A7C15u + 1),
-      fs_(disk->Mount()) {
+      fs_(disk->Mount()),
+      handover_(workload.ring_bytes) {
   clock_.Advance(seed % 1'000'000);
 }
 
@@ -118,13 +19,21 @@ Status Life::Open(log::RecoveryReport* report) {
       log::Engine::Open(environment, workload_.options, report);
   if (!engine.ok()) return engine.status();
   engine_ = std::move(engine).value();
+  handover_.Attach(engine_.get());
+  durable_lsn_at_opening_ = engine_->DurableLsn();
   return Status::Ok();
+}
+
+void Life::ExpectFullDisk(bool full) {
+  disk_is_full_ = full;
+  if (full) model_->ExpectRefusals();
+  if (!full) model_->RoomAgain();
 }
 
 std::optional<Violation> Life::Run() {
   while (!Done()) {
-    if (submitted_ < workload_.requests && Percent(30)) {
-      SubmitOne();
+    if ((submitted_ < workload_.requests || queued_.has_value()) && Percent(30)) {
+      if (auto violation = SubmitOne()) return violation;
     } else if (Percent(2)) {
       if (auto violation = CheckNow()) return violation;
     } else if (auto violation = StepSomething()) {
@@ -137,9 +46,10 @@ std::optional<Violation> Life::Run() {
 }
 
 std::optional<Violation> Life::RunUntil(std::uint32_t submitted) {
-  while (!disk_->crashed() && (submitted_ < submitted || model_->waiting() > 0)) {
-    if (submitted_ < submitted && Percent(30)) {
-      SubmitOne();
+  while (!disk_->crashed() &&
+         (submitted_ < submitted || queued_.has_value() || model_->waiting() > 0)) {
+    if ((submitted_ < submitted || queued_.has_value()) && Percent(30)) {
+      if (auto violation = SubmitOne()) return violation;
     } else if (auto violation = StepSomething()) {
       return violation;
     }
@@ -152,90 +62,86 @@ std::optional<Violation> Life::RunUntil(std::uint32_t submitted) {
 
 bool Life::Done() {
   if (disk_->crashed()) return true;
-  if (submitted_ < workload_.requests || model_->waiting() > 0) return false;
+  if (submitted_ < workload_.requests || queued_.has_value()) return false;
+  if (model_->waiting() > 0) return false;
   if (!workload_.close) return true;
   if (close_token_ == 0) {
-    close_token_ = ++token_;
     log::Request request;
     request.kind = log::Request::Kind::kClose;
-    request.token = close_token_;
-    engine_->state().inbox.Submit(std::move(request));
+    const log::Token token = request.token = model_->NextToken();
+    if (handover_.Submit(std::move(request)) == Handed::kTaken) close_token_ = token;
   }
   return close_answered_;
 }
 
-void Life::SubmitOne() {
-  ++submitted_;
-  if (Percent(workload_.percent_sync)) {
-    Submitted& sync = model_->Submit(
-        {.token = ++token_, .after_failure = log_failed(), .is_sync = true, .records = {}});
-    log::Request request;
-    request.kind = log::Request::Kind::kSync;
-    request.token = sync.token;
-    engine_->state().inbox.Submit(std::move(request));
-  } else if (Percent(workload_.percent_seal)) {
-    Submitted& seal = model_->Submit(
-        {.token = ++token_, .after_failure = log_failed(), .is_sync = true, .records = {}});
-    log::Request request;
-    request.kind = log::Request::Kind::kSeal;
-    request.stream = engine_->HandleOf("key-" + std::to_string(Below(workload_.keys)));
-    request.token = seal.token;
-    engine_->state().inbox.Submit(std::move(request));
-  } else {
-    SubmitAppend();
-  }
-}
-
-void Life::SubmitAppend() {
-  Submitted request{.token = ++token_, .after_failure = log_failed(), .records = {}};
-  const std::uint64_t dice = Below(100);
-  if (dice < workload_.percent_os) {
-    request.durability = log::Durability::kOs;
-  } else if (dice < workload_.percent_os + workload_.percent_none) {
-    request.durability = log::Durability::kNone;
-  }
-  const std::uint64_t count = Percent(workload_.percent_batch) ? 2 + Below(5) : 1;
-  for (std::uint64_t i = 0; i < count; ++i) request.records.push_back(MakeRecord());
-  std::vector<log::AppendInput> inputs;
-  for (const Submitted::Record& record : request.records) {
-    inputs.push_back({.stream = engine_->HandleOf(record.key),
-                      .user_headers = AsBytes(record.headers),
-                      .data = AsBytes(record.payload)});
-  }
-  const Status taken =
-      engine_->state().inbox.SubmitAppend(inputs, request.durability, request.token);
-  if (taken.ok()) model_->Submit(std::move(request));
-}
-
-Submitted::Record Life::MakeRecord() {
-  Submitted::Record record;
-  record.key = "key-" + std::to_string(Below(workload_.keys));
-  record.payload = std::to_string(model_->NextPayloadNumber()) + ":";
-  std::uint64_t bytes = Below(workload_.payload_bytes_max);
-  if (Percent(workload_.percent_large))
-    bytes = Below(workload_.options.record_bytes_max > 32 * 1024 &&
-                          workload_.options.record_bytes_max < 1 << 20
-                      ? workload_.options.record_bytes_max - 64
-                      : 6000);
-  while (record.payload.size() < bytes) record.payload += static_cast<char>('a' + Below(26));
-  if (Percent(20)) record.headers = "h" + std::to_string(Below(1000));
-  return record;
-}
-
 std::optional<Violation> Life::StepSomething() {
-  log::StepOutcome outcome = log::StepOutcome::kIdle;
   if (Percent(10)) {
-    clock_.Advance(Below(4000));
+    // A full disk is tried again twice a second.
+    clock_.Advance(Below(4000) * (disk_is_full_ ? 50 : 1));
     return std::nullopt;
   }
-  const bool committer = Percent(60);
+  if (handover_.has_ring() && Percent(30)) handover_.Publish();
+  if (Percent(60)) return StepCommitter();
+  const log::StepOutcome outcome = engine_->destager().Step();
+  idle_steps_ = outcome == log::StepOutcome::kProgress ? 0 : idle_steps_ + 1;
+  return CheckRunsOn();
+}
+
+std::optional<Violation> Life::StepCommitter() {
   const std::uint64_t faults = disk_->faults_met();
-  outcome = committer ? engine_->committer().Step() : engine_->destager().Step();
-  if (committer && disk_->faults_met() > faults) committer_failed_ = true;
+  const log::StepOutcome outcome = engine_->committer().Step();
+  if (disk_->faults_met() > faults) committer_failed_ = true;
+  if (disk_->faults_met() > 0) model_->ExpectRefusals();
+  handover_.SpoilWhatIsFree();
   TakeAnswers();
   idle_steps_ = outcome == log::StepOutcome::kProgress ? 0 : idle_steps_ + 1;
+  if (disk_->crashed()) return std::nullopt;
+  const std::uint64_t durable_lsn = engine_->DurableLsn();
+  if (durable_lsn > durable_lsn_at_opening_) model_->DurableTold(durable_lsn);
+  if (auto violation = CheckSyncEvery(outcome)) return violation;
+  return CheckRunsOn();
+}
+
+std::optional<Violation> Life::CheckRunsOn() {
   if ((idle_steps_ > 3000 || ++steps_ > 100'000) && !disk_->crashed()) {
     return Violation{Invariant::kRunsOn, "requests are never answered"};
+  }
+  return std::nullopt;
+}
+
+// What is acknowledged and not durable stays below the bounds of syncEvery. The clock's bound is
+// kept by who has nothing else to do: it sleeps no longer.
+std::optional<Violation> Life::CheckSyncEvery(log::StepOutcome outcome) {
+  const log::Options& options = workload_.options;
+  const auto violated = [](const char* what) {
+    return Violation{Invariant::kSyncEveryHolds, what};
+  };
+  const std::uint64_t durable_lsn = engine_->DurableLsn();
+  while (!undurable_.empty() && undurable_.front().last_lsn <= durable_lsn) undurable_.pop_front();
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  for (const Undurable& each : undurable_) {
+    records += each.records;
+    bytes += each.bytes;
+  }
+  counts_.undurable_max = std::max(counts_.undurable_max, records);
+  if (options.sync_every_records != 0 && records >= options.sync_every_records) {
+    return violated("more records are acknowledged and not durable");
+  }
+  if (options.sync_every_bytes != 0 && bytes >= options.sync_every_bytes) {
+    return violated("more bytes are acknowledged and not durable");
+  }
+  const bool asleep = outcome != log::StepOutcome::kProgress && !log_failed();
+  if (!asleep || options.sync_every_us == 0 || engine_->state().closing) return std::nullopt;
+  const bool undurable = engine_->state().next_lsn - 1 > durable_lsn;
+  const std::uint64_t now = clock_.BootMicros();
+  const std::uint64_t since = undurable_.empty() ? now : undurable_.front().since_us;
+  if (undurable && now >= since + options.sync_every_us) {
+    return violated("a record is acknowledged and not durable for too long");
+  }
+  const bool idle = outcome == log::StepOutcome::kIdle;
+  if (undurable && idle && engine_->committer().WakeAt() > since + options.sync_every_us) {
+    return violated("the committer would sleep for longer");
   }
   return std::nullopt;
 }
@@ -245,7 +151,9 @@ void Life::TakeAnswers() {
   engine_->committer().TakeCompletions(&answers);
   if (disk_->crashed()) return;  // Nobody hears them.
   for (const log::Completion& answer : answers) {
-    if (answer.token == close_token_) {
+    if (answer.token == drain_token_ && drain_token_ != 0) {
+      drain_token_ = 0;
+    } else if (answer.token == close_token_) {
       close_answered_ = true;
       model_->set_closed(answer.status.ok());
       JudgeAnswer(answer, nullptr);
@@ -253,6 +161,16 @@ void Life::TakeAnswers() {
       JudgeAnswer(answer, model_->Answer(answer));
     }
   }
+}
+
+void Life::NoteUndurable(const Submitted& request) {
+  if (request.records.empty() || request.records.back().lsn <= engine_->DurableLsn()) return;
+  std::uint64_t bytes = 0;
+  for (const auto& record : request.records) bytes += record.payload.size() + record.headers.size();
+  undurable_.push_back({.last_lsn = request.records.back().lsn,
+                        .records = request.records.size(),
+                        .bytes = bytes,
+                        .since_us = clock_.BootMicros()});
 }
 
 // Whether the answer is one that may be given in this state of the log.
@@ -265,12 +183,31 @@ void Life::JudgeAnswer(const log::Completion& answer, const Submitted* request) 
     if (committer_failed_ || after_failure) {
       wrong(Invariant::kStopsOnFailure, "acknowledged after a write or sync had failed");
     }
+  }
+  if (request != nullptr) {
+    const log::State& state = engine_->state();
+    const Model::Sight sight{.durable_lsn = engine_->DurableLsn(),
+                             .journal = state.journal->generation(),
+                             .next_journal = state.next_journal != nullptr};
+    if (auto violation = model_->CheckAnswer(*request, answer, sight)) {
+      wrong(violation->invariant, violation->what);
+    }
+  }
+  if (answer.status.ok()) {
+    if (request != nullptr) NoteUndurable(*request);
     return;
   }
   const Code code = answer.status.code();
   const bool is_close = request == nullptr;
+  const bool expects = !is_close && request->expected_sequence != 0;
+  const bool tells = is_close || request->tells_refusals;
+  if (code == Code::kSeqConflict && expects) {
+    ++counts_.conflicts;
+    return;
+  }
+  if (tells && !is_close && code == Code::kNoSpace) ++counts_.refusals_told;
   if (code == Code::kNoSpace) {
-    if (!disk_is_full_)
+    if (!disk_is_full_ && !(tells && model_->refusals_possible()))
       wrong(Invariant::kFullDiskPasses, "refused for want of space that is there");
   } else if (is_close && code == Code::kIoError && engine_->state().closing) {
     return;  // Everything is durable, but the last snapshot could not be written.
@@ -297,7 +234,7 @@ std::optional<Violation> Life::CheckStopped() {
   const log::AppendInput input{
       .stream = engine_->HandleOf("key-0"), .user_headers = {}, .data = AsBytes("too late")};
   const Status taken =
-      engine_->state().inbox.SubmitAppend({&input, 1}, log::Durability::kNone, ++token_);
+      engine_->state().inbox.SubmitAppend({&input, 1}, log::Durability::kNone, model_->NextToken());
   const bool closed = close_token_ != 0 && taken.code() == Code::kClosed;
   if (taken.code() != Code::kFailed && !closed) {
     return violated("an append after the failure is not refused with FAILED");
@@ -319,6 +256,7 @@ std::optional<Violation> Life::CheckNow() {
 void Life::Settle() {
   for (int idle = 0; idle < 3 && !disk_->crashed();) {
     const bool committed = engine_->committer().Step() == log::StepOutcome::kProgress;
+    handover_.SpoilWhatIsFree();
     const bool destaged = engine_->destager().Step() == log::StepOutcome::kProgress;
     TakeAnswers();
     idle = committed || destaged ? 0 : idle + 1;
@@ -335,25 +273,35 @@ std::optional<Violation> Life::AppendOne(const std::string& key, const std::stri
   return AppendAlone(std::move(record));
 }
 
-std::optional<Violation> Life::AppendAlone(Submitted::Record record) {
-  const std::uint64_t told = model_->highest_lsn_told();
-  Submitted request{.token = ++token_, .records = {record}};
-  const log::StreamHandle handle = engine_->HandleOf(record.key);
-  const std::uint64_t expected = model_->AcknowledgedRecords(record.key) + 1;
-  const log::AppendInput input{
-      .stream = handle, .user_headers = AsBytes(record.headers), .data = AsBytes(record.payload)};
-  const Status taken =
-      engine_->state().inbox.SubmitAppend({&input, 1}, request.durability, request.token);
-  if (!taken.ok()) return Violation{Invariant::kRunsOn, "append refused: " + taken.ToString()};
-  Submitted& submitted = model_->Submit(std::move(request));
-  for (int i = 0; i < 2000 && submitted.state == Submitted::State::kWaiting && !disk_->crashed();
-       ++i) {
-    if (engine_->committer().Step() != log::StepOutcome::kProgress) {
-      if (engine_->destager().Step() != log::StepOutcome::kProgress) clock_.Advance(1000);
+// Lets the log go on, with nothing else going on, until the request is answered.
+std::optional<Violation> Life::Await(log::Token token) {
+  handover_.Publish();
+  for (int i = 0; i < 2000 && model_->Waits(token) && !disk_->crashed(); ++i) {
+    const bool committed = engine_->committer().Step() == log::StepOutcome::kProgress;
+    handover_.SpoilWhatIsFree();
+    if (!committed && engine_->destager().Step() != log::StepOutcome::kProgress) {
+      clock_.Advance(1000);
     }
     TakeAnswers();
   }
+  if (wrong_answer_.has_value()) return wrong_answer_;
+  if (!model_->Waits(token) || disk_->crashed()) return std::nullopt;
+  return Violation{Invariant::kRunsOn, "an append after recovery is not answered"};
+}
+
+std::optional<Violation> Life::AppendAlone(Submitted::Record record) {
+  const std::uint64_t told = model_->highest_lsn_told();
+  const std::uint64_t expected = model_->AcknowledgedRecords(record.key) + 1;
+  const std::string key = record.key;
+  Submitted request{.token = model_->NextToken(), .records = {std::move(record)}};
+  if (handover_.Append(request) != Handed::kTaken) {
+    return Violation{Invariant::kRunsOn, "an append after recovery is refused"};
+  }
+  const log::Token token = request.token;
+  model_->Submit(std::move(request));
+  if (auto violation = Await(token)) return violation;
   if (disk_->crashed()) return std::nullopt;
+  const Submitted& submitted = model_->newest();
   if (submitted.state != Submitted::State::kAcknowledged) {
     return Violation{Invariant::kRunsOn, "an append after recovery is not acknowledged"};
   }
@@ -366,6 +314,59 @@ std::optional<Violation> Life::AppendAlone(Submitted::Record record) {
     return Violation{Invariant::kNumbersNotReused, "sequences do not go on where they ended"};
   }
   return CheckNow();
+}
+
+std::optional<Violation> Life::Retry(const Submitted& earlier) {
+  const Submitted::Record& record = earlier.records.front();
+  const bool stored = model_->RecordsInRow(record.key) >= earlier.expected_sequence;
+  if (auto violation = RetryWith(earlier, record.payload, stored)) return violation;
+  if (disk_->crashed()) return std::nullopt;
+  // Where it is stored now, whoever expects to be in its place learns that he is not.
+  const bool taken = model_->RecordsInRow(record.key) >= earlier.expected_sequence;
+  return taken ? RetryWith(earlier, record.payload + " other", true) : std::nullopt;
+}
+
+// As lib/ does: a conflict is looked at, and is none where the same record has the sequence.
+std::optional<Violation> Life::RetryWith(const Submitted& earlier, std::string payload,
+                                         bool stored) {
+  const auto violated = [](const std::string& what) {
+    return Violation{Invariant::kExpectedSequence, "a retry: " + what};
+  };
+  Submitted request{.token = model_->NextToken(),
+                    .durability = earlier.durability,
+                    .expected_sequence = earlier.expected_sequence,
+                    .records = earlier.records};
+  Submitted::Record& record = request.records.front();
+  const bool other = record.payload != payload;
+  record.payload = std::move(payload);
+  record.sequence = record.lsn = 0;
+  const Submitted::Record wanted = record;
+  const std::uint64_t next = model_->RecordsInRow(record.key) + 1;
+  if (handover_.Append(request) != Handed::kTaken) return violated("it is refused");
+  const log::Token token = request.token;
+  model_->Submit(std::move(request));
+  if (auto violation = Await(token)) return violation;
+  if (disk_->crashed()) return std::nullopt;
+  const bool appended = model_->newest().state == Submitted::State::kAcknowledged;
+  if (appended != (next == earlier.expected_sequence))
+    return violated("appended where it cannot be");
+  if (appended) return CheckNow();
+  model_->Forget(token);
+  if (!stored) return std::nullopt;
+  log::ReadResult result;
+  engine_->reader().Read({.stream = engine_->HandleOf(wanted.key),
+                          .from_sequence = earlier.expected_sequence,
+                          .to_sequence = earlier.expected_sequence,
+                          .accepted = true},
+                         &result);
+  if (!result.status.ok() || result.records.size() != 1) return violated("nothing to compare with");
+  const log::RecordColumns& found = result.records.front();
+  const std::string_view data(reinterpret_cast<const char*>(result.bytes.get()) + found.data_offset,
+                              found.data_bytes);
+  if (other && data == wanted.payload) return violated("it is there though it was refused");
+  const bool same = model_->IsThere(wanted.key, wanted.payload);
+  if (!other && same != (data == wanted.payload)) return violated("it does not find itself");
+  return std::nullopt;
 }
 
 }  // namespace seglog::crash

@@ -5,34 +5,32 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "test/crash/handover.h"
 #include "test/crash/model.h"
+#include "test/crash/workload.h"
 #include "test/support/simulated_clock.h"
 #include "test/support/simulated_disk.h"
 
 namespace seglog::crash {
 
-// A kind of program. Weights are in tenths of all submissions.
-struct Workload {
-  const char* name = "";
-  std::uint32_t keys = 3;
-  std::uint32_t requests = 40;
-  std::uint32_t percent_os = 0;
-  std::uint32_t percent_none = 0;
-  std::uint32_t percent_batch = 10;
-  std::uint32_t percent_sync = 5;  // sync() calls
-  std::uint32_t percent_seal = 3;
-  std::uint32_t percent_large = 5;
-  std::uint32_t payload_bytes_max = 200;
-  bool close = true;  // properly, at the end
-  log::Options options;
-};
+// What a program did, and what it met.
+struct LifeCounts {
+  std::uint64_t calls = 0;
+  std::uint64_t without_room = 0;  // the ring was full
+  std::uint64_t here = 0;          // committed on the calling thread
+  std::uint64_t here_for_room = 0;
+  std::uint64_t conflicts = 0;  // expected another sequence
+  std::uint64_t ingested = 0;
+  std::uint64_t refusals_told = 0;  // of ingested records
+  std::uint64_t undurable_max = 0;  // records that were acknowledged and not durable, at a time
 
-// The workloads of the suite, small and each with a point of its own.
-const std::vector<Workload>& Workloads();
+  void Add(const LifeCounts& other);
+};
 
 class Life final {
  public:
@@ -48,8 +46,11 @@ class Life final {
   // can be read.
   std::optional<Violation> AppendOne();
   std::optional<Violation> AppendOne(const std::string& key, const std::string& payload);
+  // After a recovery that was accepted: the program hands an append over again that expected its
+  // sequence, without knowing what became of it, and tries another record in its place.
+  std::optional<Violation> Retry(const Submitted& earlier);
   // What happens while the log has stopped for writing, or the disk is full, from now on.
-  void ExpectFullDisk(bool full) { disk_is_full_ = full; }
+  void ExpectFullDisk(bool full);
   std::optional<Violation> CheckStopped();
   bool log_failed() const { return !engine_->state().failure.ok(); }
 
@@ -57,18 +58,49 @@ class Life final {
   void Settle();
 
   log::Engine& engine() { return *engine_; }
+  const LifeCounts& counts() const { return counts_; }
 
  private:
+  using Handed = Handover::Result;
+
+  // One call of the program.
+  struct Call {
+    Submitted submitted;
+    log::Request control;  // where it has no records
+  };
+  // Acknowledged, and the log does not say yet that it is durable.
+  struct Undurable {
+    std::uint64_t last_lsn;
+    std::uint64_t records;
+    std::uint64_t bytes;
+    std::uint64_t since_us;  // boot time
+  };
+
   std::uint64_t Below(std::uint64_t bound) { return random_.Next() % bound; }
   bool Percent(std::uint32_t percent) { return Below(100) < percent; }
-  void SubmitOne();
-  void SubmitAppend();
+  Call MakeCall();
+  Call MakeControl(log::Request::Kind kind);
+  Call MakeAppend();
+  Call MakeIngest();
+  std::uint64_t SequenceToExpect(const std::string& key);
   Submitted::Record MakeRecord();
+  std::optional<Violation> SubmitOne();
+  Handed Hand(Call* call);
+  bool RefusalIsTold();
+  std::optional<Violation> CallHere(Call call);
+  std::optional<Violation> HandHere(Call* call);
+  std::optional<Violation> StepHere();
   std::optional<Violation> StepSomething();
+  std::optional<Violation> StepCommitter();
+  std::optional<Violation> CheckSyncEvery(log::StepOutcome outcome);
+  std::optional<Violation> CheckRunsOn();
   std::optional<Violation> CheckNow();
   bool Done();
   void TakeAnswers();
+  void NoteUndurable(const Submitted& request);
+  std::optional<Violation> Await(log::Token token);
   std::optional<Violation> AppendAlone(Submitted::Record record);
+  std::optional<Violation> RetryWith(const Submitted& earlier, std::string payload, bool stored);
   void JudgeAnswer(const log::Completion& answer, const Submitted* request);
 
   test::SimulatedDisk* const disk_;
@@ -78,16 +110,21 @@ class Life final {
   test::SimulatedRandom log_random_;  // what the log sees
   test::SimulatedClock clock_;
   std::unique_ptr<io::FileSystem> fs_;
+  Handover handover_;
   std::unique_ptr<log::Engine> engine_;
-  log::Token token_ = 0;
+  std::optional<Call> queued_;  // had no room; nothing else is handed over before it
+  std::deque<Undurable> undurable_;
+  std::uint64_t durable_lsn_at_opening_ = 0;
   std::uint32_t submitted_ = 0;
   std::uint64_t idle_steps_ = 0;  // in a row
   std::uint64_t steps_ = 0;
   log::Token close_token_ = 0;
+  log::Token drain_token_ = 0;
   bool close_answered_ = false;
   bool committer_failed_ = false;  // one of its calls met a fault
   bool disk_is_full_ = false;
   std::optional<Violation> wrong_answer_;
+  LifeCounts counts_;
 };
 
 }  // namespace seglog::crash

@@ -2,6 +2,7 @@
 // The producer's side of a ring, as lib/ring.ts writes it, for tests without JavaScript.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -32,7 +33,8 @@ class RingProducer final {
               log::Durability durability = log::Durability::kSync) {
     return WriteRecord(log::RingEntryKind::kAppend, ticket, record, durability);
   }
-  bool Expect(std::uint32_t ticket, std::uint64_t sequence, const RingRecord& record) {
+  bool Expect(std::uint32_t ticket, std::uint64_t sequence, const RingRecord& record,
+              log::Durability durability = log::Durability::kSync) {
     const std::size_t fixed = log::kRingEntryBytes + log::kRingExpectedBytes;
     const std::optional<MutableByteSpan> entry =
         Reserve(fixed + record.headers.size() + record.data.size());
@@ -41,14 +43,15 @@ class RingProducer final {
     StoreLittle(*entry, log::kRingEntryHeadersBytesOffset, Size(record.headers));
     StoreLittle(*entry, log::kRingEntryDataBytesOffset, Size(record.data));
     Copy(*entry, fixed, record);
-    Finish(*entry, log::RingEntryKind::kExpect, ticket, record.stream, log::Durability::kSync);
+    Finish(*entry, log::RingEntryKind::kExpect, ticket, record.stream, durability);
     return true;
   }
   bool Ingest(const RingRecord& record) {
     return WriteRecord(log::RingEntryKind::kIngest, Load(log::kRingEpochOffset), record,
                        log::Durability::kNone);
   }
-  bool Batch(std::uint32_t ticket, const std::vector<RingRecord>& records) {
+  bool Batch(std::uint32_t ticket, const std::vector<RingRecord>& records,
+             log::Durability durability = log::Durability::kSync) {
     std::size_t bytes = log::kRingEntryBytes + records.size() * log::kRingBatchRowBytes;
     std::size_t payload = bytes;
     for (const RingRecord& one : records) bytes += one.headers.size() + one.data.size();
@@ -62,7 +65,7 @@ class RingProducer final {
       row += log::kRingBatchRowBytes;
       payload = Copy(*entry, payload, one);
     }
-    Finish(*entry, log::RingEntryKind::kBatch, ticket, Size(records), log::Durability::kSync);
+    Finish(*entry, log::RingEntryKind::kBatch, ticket, Size(records), durability);
     return true;
   }
   bool Request() {
@@ -76,6 +79,20 @@ class RingProducer final {
   bool Publish() {
     Word(log::kRingTailOffset).store(tail_);
     return Load(log::kRingSleepOffset) != 0;
+  }
+
+  bool HasRoomForRequest() { return Reserve(log::kRingEntryBytes).has_value(); }
+  // The entries that lib/ writes into a ring of this size; larger ones go by a call.
+  std::size_t entry_bytes_max() const { return (capacity_ / 4 - 1) * log::kRingUnitBytes; }
+  bool refuses() { return Load(log::kRingRefuseOffset) != 0; }
+
+  // What the committer gave back may be anything from now on: nobody may look at it any more.
+  void SpoilWhatIsFree() {
+    const std::uint32_t head = Load(log::kRingHeadOffset);
+    for (; spoilt_ != head; spoilt_ = spoilt_ + 1 == capacity_ ? 0 : spoilt_ + 1) {
+      const MutableByteSpan unit = Unit(spoilt_).first(log::kRingUnitBytes);
+      std::fill(unit.begin(), unit.end(), std::byte{0xDB});
+    }
   }
 
  private:
@@ -152,6 +169,7 @@ class RingProducer final {
   std::vector<std::uint64_t> memory_;
   std::uint32_t capacity_ = 0;
   std::uint32_t tail_ = 0;
+  std::uint32_t spoilt_ = 0;  // up to here, from the head of before
 };
 
 }  // namespace seglog::test
