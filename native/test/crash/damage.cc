@@ -22,7 +22,7 @@ Workload SmallWorkload(std::uint64_t seed, std::uint32_t requests, bool close) {
   workload.close = close;
   if (seed % 2 == 1) {
     workload.options.segment_bytes = 32 * 1024;
-    workload.options.out_of_line_bytes = 80;
+    workload.options.out_of_line_bytes = 1;
   }
   return workload;
 }
