@@ -9,7 +9,7 @@ import type { ResolvedOptions } from './options.js';
 import type { PackedBatch } from './packed-batch.js';
 import { Ring } from './ring.js';
 import type { StreamRef } from './stream-ref.js';
-import { type Reject, type Resolve, Tickets, type Waiter } from './tickets.js';
+import { type Reject, type Resolve, TICKET_MAX, Tickets, type Waiter } from './tickets.js';
 
 /** Answers that one call takes at most. */
 const ANSWERS_MAX = 1024;
@@ -43,6 +43,7 @@ export class Channel {
   readonly #pollMs: number;
   #log: NativeLog | undefined;
   #publishScheduled = false;
+  #lastToken = 0;
   /** Reads and verifications that are under way. */
   #others = 0;
   #alive = true;
@@ -169,6 +170,12 @@ export class Channel {
     this.ring.publish();
     this.#native.drain(log, ticket);
     this.awaitHere(log, ticket);
+  }
+
+  /** For a read or a verification: of the size of a ticket. No read is as old as so many. */
+  newToken(): number {
+    this.#lastToken = this.#lastToken === TICKET_MAX ? 1 : this.#lastToken + 1;
+    return this.#lastToken;
   }
 
   /** A read or verification was begun, or has ended. */

@@ -119,7 +119,8 @@ export interface OpenOptions {
    */
   readonly commitBytesMax?: number | undefined;
   /**
-   * Bytes that may wait to be committed before appends wait for room. Costs that much memory. Default 16,777,216;
+   * Bytes that may wait to be committed before appends wait for room. Costs that much memory for each thread that has the
+   * log open. Default 16,777,216;
    * minimum 4,096.
    */
   readonly bufferedBytesMax?: number | undefined;

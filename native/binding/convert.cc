@@ -320,6 +320,11 @@ Napi::Value StatsOf(Napi::Env env, const log::Stats& stats) {
   object.Set("failed", stats.failed);
   object.Set("writeMethod", stats.write_method);
   object.Set("checksumMethod", stats.checksum_method);
+  Napi::Object live = Napi::Object::New(env);
+  SetNumbers(
+      &live,
+      {{"logs", stats.live_logs}, {"channels", stats.live_channels}, {"rings", stats.live_rings}});
+  object.Set("native", live);
   return object;
 }
 
@@ -344,7 +349,7 @@ Napi::Value CompletionOf(Napi::Env env, const log::Completion& completion) {
   double* out = sequences.Data();
   for (const std::uint64_t sequence : completion.sequences) *out++ = static_cast<double>(sequence);
   Napi::Object object = Napi::Object::New(env);
-  object.Set("token", ToNumber(env, completion.token));
+  object.Set("token", ToNumber(env, log::TicketOf(completion.token)));
   object.Set("failure", FailureOf(env, completion.status));
   object.Set("firstLsn", ToNumber(env, completion.first_lsn));
   object.Set("sequences", sequences);
@@ -353,7 +358,7 @@ Napi::Value CompletionOf(Napi::Env env, const log::Completion& completion) {
 
 Napi::Value ReadResultOf(Napi::Env env, log::ReadResult result) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("token", ToNumber(env, result.token));
+  object.Set("token", ToNumber(env, log::TicketOf(result.token)));
   object.Set("failure", FailureOf(env, result.status));
   object.Set("slab", SlabOf(env, std::move(result.bytes), result.byte_count));
   object.Set("columns", ColumnsOf(env, result.records));
@@ -367,7 +372,7 @@ Napi::Value ReadResultOf(Napi::Env env, log::ReadResult result) {
 
 Napi::Value VerifyResultOf(Napi::Env env, const log::VerifyResult& result) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("token", ToNumber(env, result.token));
+  object.Set("token", ToNumber(env, log::TicketOf(result.token)));
   object.Set("done", result.done);
   object.Set("failure", FailureOf(env, result.status));
   SetNumbers(&object, {{"bytesDone", result.progress.bytes_done},

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "log/live_objects.h"
 #include "log/log.h"
 
 namespace seglog::log {
@@ -62,9 +63,10 @@ class AppendRing final {
   struct Entry {
     RingEntryKind kind = RingEntryKind::kAppend;
     Durability durability = Durability::kSync;
-    Token ticket = 0;
+    std::uint32_t ticket = 0;
     std::uint32_t epoch = 0;              // kIngest
     std::uint64_t expected_sequence = 0;  // kExpect
+    std::size_t bytes = 0;                // of the whole entry
     std::vector<AppendInput> records;     // they borrow from the ring
   };
 
@@ -78,7 +80,7 @@ class AppendRing final {
   bool Peek(Entry* entry);
   void Skip();
   // Gives what was read back to the producer.
-  void Free() { Store(kRingHeadOffset, read_); }
+  void Free();
   // Bytes of entries that were published and not freed, what was skipped left out. Any thread; a
   // little old where the others go on.
   std::uint64_t UsedBytes() const;
@@ -100,6 +102,8 @@ class AppendRing final {
   MutableByteSpan memory_;
   std::uint32_t capacity_ = 0;       // units
   std::atomic<std::uint32_t> read_;  // position behind the last entry that was skipped
+  std::uint32_t freed_ = 0;          // what the head says
+  const Counted counted_{&live_rings};
 };
 
 }  // namespace seglog::log
