@@ -332,10 +332,7 @@ export class Engine implements Listener {
     return { ...this.#native.stats(this.log(true)), waitingRequests, appendsWaiting: this.#queueLength };
   }
 
-  /**
-   * Refuses new calls, hands over what waits, then closes, or leaves where other environments have the log open. Rejects
-   * with why the log failed, if it did.
-   */
+  /** Refuses new calls, hands over what waits, then closes or leaves. Rejects with why the log failed, if it did. */
   async close(): Promise<void> {
     const closing = this.request((log, token) => this.#native.close(log, token));
     this.#state = 'closing';
