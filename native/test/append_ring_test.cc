@@ -343,6 +343,30 @@ TEST_F(IntakeTest, WhatWasRefusedIsToldToWhomItConcerns) {
   EXPECT_EQ(inbox_.TellRefusal(other->number()).code(), Code::kFailed);
 }
 
+// sync() told of an earlier refusal while a record was in the ring behind it.
+TEST_F(IntakeTest, WhatIsIngestedBehindARefusedRecordIsRefusedWhateverWasTold) {
+  const std::uint32_t own = channel_->number();
+  const Status full(Code::kNoSpace, "full");
+  inbox_.RefuseIngested(own, 0, full);
+  EXPECT_FALSE(inbox_.TellRefusal(own).ok());
+  inbox_.RefuseIngested(own, 0, full);
+  EXPECT_FALSE(inbox_.RefusalOfIngested(own, 1).ok());
+  EXPECT_FALSE(inbox_.TellRefusal(own).ok());
+  EXPECT_TRUE(inbox_.RefusalOfIngested(own, 2).ok());
+}
+
+TEST(InboxTest, NobodysChannelMayHaveARing) {
+  const Options options;
+  RingProducer producer(1024);
+  Inbox inbox(options);
+  Intake intake(&inbox);
+  inbox.AttachRing(producer.memory());
+  producer.Append(1, {.data = "one"});
+  producer.Publish();
+  ASSERT_NE(intake.Front(), nullptr);
+  EXPECT_EQ(intake.Front()->token, 1u);
+}
+
 TEST_F(IntakeTest, WhoClosesWhileOthersStayOnlyLeaves) {
   RingProducer producer(1024);
   const auto other = std::make_shared<Channel>(producer.memory(), [] {});

@@ -8,7 +8,9 @@ namespace seglog::log {
 const Incoming* Intake::Front() {
   if (detachments_ != inbox_->detachments()) DropFrontIfDetached();
   if (has_front_) return &front_;
-  for (Request& request : inbox_->Take()) waiting_.push_back(std::move(request));
+  if (inbox_->HasSubmitted()) {
+    for (Request& request : inbox_->Take()) waiting_.push_back(std::move(request));
+  }
   if (!FrontOfInbox() && !FrontOfRings()) return nullptr;
   has_front_ = true;
   return &front_;

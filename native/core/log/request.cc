@@ -10,6 +10,11 @@ Inbox::Inbox(const Options& options) : options_(options) {
       std::make_shared<Channel>(MutableByteSpan{}, Channel::WakeFunction{})));
 }
 
+void Inbox::AttachRing(MutableByteSpan ring) {
+  queues_.front() =
+      std::make_unique<Queue>(std::make_shared<Channel>(ring, Channel::WakeFunction{}));
+}
+
 bool Inbox::Attach(std::shared_ptr<Channel> channel) {
   const std::lock_guard lock(mutex_);
   if (closing_) return false;
@@ -143,8 +148,6 @@ void Inbox::Submit(Request request) {
 }
 
 std::vector<Request> Inbox::Take() {
-  // No lock for each record of a ring.
-  if (!has_submitted_.load()) return {};
   const std::lock_guard lock(mutex_);
   has_submitted_.store(false);
   return std::exchange(submitted_, {});
@@ -179,7 +182,9 @@ void Inbox::RefuseIngested(std::uint32_t channel, std::uint32_t epoch, const Sta
   const std::lock_guard lock(mutex_);
   Queue* const queue = FindLocked(channel);
   if (queue == nullptr) return;
-  queue->refused_before = std::max(queue->refused_before, epoch + 1);
+  // Of an older epoch: a request told of an earlier refusal while this one was in the ring already.
+  // What was written since lies behind this one.
+  queue->refused_before = std::max(epoch, queue->epoch) + 1;
   queue->ingested_refusal = why;
   queue->refusal_untold = true;
   if (AppendRing* const ring = queue->channel->ring(); ring != nullptr) ring->SetRefusing(true);

@@ -85,8 +85,10 @@ struct Queue {
 // nobody's: what concerns it is dropped.
 class Inbox final {
  public:
-  // With the channel 0, which is nobody's in particular and has no ring: for simulations and tests.
+  // With the channel 0, which is nobody's in particular: for simulations and tests.
   explicit Inbox(const Options& options);
+  // Gives it a ring, before anything is submitted.
+  void AttachRing(MutableByteSpan ring);
 
   // From now on requests of every kind but kDrain that come by this channel are taken in the order
   // of its ring's kRequest entries; an append that is refused has none. False once the log closes.
@@ -112,7 +114,9 @@ class Inbox final {
   // Never refused: the committer answers it, with a failure if need be.
   void Submit(Request request);
 
-  // Everything submitted so far that does not go by a ring, in order.
+  // Everything submitted so far that does not go by a ring, in order. Asked for each record of a
+  // ring whether there is any: without a lock.
+  bool HasSubmitted() const { return has_submitted_.load(); }
   std::vector<Request> Take();
   // The oldest request that goes by the queue's ring.
   Request TakeRinged(Queue* queue);
