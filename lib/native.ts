@@ -178,6 +178,7 @@ export interface NativeRing {
   readonly answer: number;
   readonly refuse: number;
   readonly epoch: number;
+  readonly sharers: number;
   readonly entries: number;
   readonly unitBytes: number;
   readonly skip: number;

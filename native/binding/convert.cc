@@ -186,6 +186,7 @@ Napi::Value RingLayout(Napi::Env env) {
                      {"answer", log::kRingAnswerOffset},
                      {"refuse", log::kRingRefuseOffset},
                      {"epoch", log::kRingEpochOffset},
+                     {"sharers", log::kRingSharersOffset},
                      {"entries", log::kRingEntriesOffset},
                      {"unitBytes", log::kRingUnitBytes}});
   const auto kind = [](log::RingEntryKind value) { return static_cast<std::uint64_t>(value); };

@@ -310,6 +310,19 @@ TEST_F(IntakeTest, ChannelsTakeTurnsByBytes) {
   EXPECT_EQ(inbox_.waiting_bytes(), 0u);
 }
 
+TEST_F(IntakeTest, EachRingSaysHowManyThereAre) {
+  const auto sharers = [this] {
+    return LoadLittle<std::uint32_t>(producer_.memory(), kRingSharersOffset);
+  };
+  EXPECT_EQ(sharers(), 1u);
+  RingProducer producer(1024);
+  const auto other = std::make_shared<Channel>(producer.memory(), [] {});
+  ASSERT_TRUE(inbox_.Attach(other));
+  EXPECT_EQ(sharers(), 2u);
+  inbox_.Detach(other->number());
+  EXPECT_EQ(sharers(), 1u);
+}
+
 TEST_F(IntakeTest, WhatADetachedChannelHandedOverIsGoneAndItsMemoryUntouched) {
   auto dying = std::make_unique<RingProducer>(1024);
   const auto other = std::make_shared<Channel>(dying->memory(), [] {});

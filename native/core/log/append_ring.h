@@ -27,10 +27,11 @@ inline constexpr std::size_t kRingWrapOffset = 4;     // producer: where the las
 inline constexpr std::size_t kRingHeadOffset = 64;    // committer: entries before it are free
 inline constexpr std::size_t kRingSleepOffset = 128;  // committer: 1 when it has to be roused
 inline constexpr std::size_t kRingPollOffset = 192;   // producer: 1 while it looks at the next word
-inline constexpr std::size_t kRingAnswerOffset = 256;  // log: 1 when there is something to take
-inline constexpr std::size_t kRingRefuseOffset = 320;  // committer: 1 when appends are refused
-inline constexpr std::size_t kRingEpochOffset = 384;   // inbox: of records ingested now
-inline constexpr std::size_t kRingEntriesOffset = 448;
+inline constexpr std::size_t kRingAnswerOffset = 256;   // log: 1 when there is something to take
+inline constexpr std::size_t kRingRefuseOffset = 320;   // committer: 1 when appends are refused
+inline constexpr std::size_t kRingEpochOffset = 384;    // inbox: of records ingested now
+inline constexpr std::size_t kRingSharersOffset = 448;  // inbox: rings of the log, this one too
+inline constexpr std::size_t kRingEntriesOffset = 512;
 
 // An entry: six words of 32 bits, then what its kind says, padded to whole units.
 enum class RingEntryKind : std::uint8_t {
@@ -89,6 +90,7 @@ class AppendRing final {
   void SetSleeping(bool sleeping) { Store(kRingSleepOffset, sleeping ? 1 : 0); }
   void SetRefusing(bool refusing) { Store(kRingRefuseOffset, refusing ? 1 : 0); }
   void SetEpoch(std::uint32_t epoch) { Store(kRingEpochOffset, epoch); }
+  void SetSharers(std::uint32_t rings) { Store(kRingSharersOffset, rings); }
   // Says that there is something to take. True when the producer is not looking and must be called.
   bool Announce();
 

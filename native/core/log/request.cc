@@ -24,6 +24,7 @@ bool Inbox::Attach(std::shared_ptr<Channel> channel) {
     ring->SetRefusing(true);
   }
   queues_.push_back(std::make_unique<Queue>(std::move(channel)));
+  TellSharers();
   return true;
 }
 
@@ -36,6 +37,7 @@ void Inbox::Detach(std::uint32_t channel) {
   (*found)->channel->Cut();
   queues_.erase(found);
   ++detachments_;
+  TellSharers();
 }
 
 bool Inbox::CloseOf(Queue* queue) {
@@ -229,6 +231,18 @@ Queue* Inbox::FindLocked(std::uint32_t channel) {
     if (queue->channel->number() == channel) return queue.get();
   }
   return nullptr;
+}
+
+// Who looks for answers instead of sleeping wants a processor for it.
+void Inbox::TellSharers() {
+  const auto rings = std::count_if(queues_.begin(), queues_.end(), [](const auto& queue) {
+    return queue->channel->ring() != nullptr;
+  });
+  for (const auto& queue : queues_) {
+    if (AppendRing* const ring = queue->channel->ring(); ring != nullptr) {
+      ring->SetSharers(static_cast<std::uint32_t>(rings));
+    }
+  }
 }
 
 Status Inbox::TellLocked(Queue* queue) {

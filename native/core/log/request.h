@@ -141,6 +141,7 @@ class Inbox final {
 
  private:
   Queue* FindLocked(std::uint32_t channel);
+  void TellSharers();
   static Status TellLocked(Queue* queue);
 
   const Options& options_;
