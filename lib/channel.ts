@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 // What lies between one environment and the addon's log: the ring that appends are written into, the tickets of those
 // who wait, and the ways to learn of answers. Normally the addon calls us. While appends follow answers at once, we look
-// for answers ourselves, since a call from another thread takes longer than a small commit; bounded by `pollUsMax`.
+// for answers ourselves, since a call from another thread takes longer than a small commit; bounded by `pollUsMax`, and
+// only while there is a processor for each environment that has the log open, and one for its committer.
 
+import { availableParallelism } from 'node:os';
 import { type Failure, toError } from './errors.js';
 import type { NativeAddon, NativeLog, NativeReadResult, NativeRing, NativeVerifyResult } from './native.js';
 import type { ResolvedOptions } from './options.js';
 import type { PackedBatch } from './packed-batch.js';
 import { Ring } from './ring.js';
 import type { StreamRef } from './stream-ref.js';
-import { type Reject, type Resolve, Tickets, type Waiter } from './tickets.js';
+import { type Reject, type Resolve, TICKET_MAX, Tickets, type Waiter } from './tickets.js';
 
+const PROCESSORS = availableParallelism();
 /** Answers that one call takes at most. */
 const ANSWERS_MAX = 1024;
 const ANSWER_NUMBERS = 3;
@@ -43,6 +46,7 @@ export class Channel {
   readonly #pollMs: number;
   #log: NativeLog | undefined;
   #publishScheduled = false;
+  #lastToken = 0;
   /** Reads and verifications that are under way. */
   #others = 0;
   #alive = true;
@@ -171,6 +175,12 @@ export class Channel {
     this.awaitHere(log, ticket);
   }
 
+  /** For a read or a verification: of the size of a ticket. No read is as old as so many. */
+  newToken(): number {
+    this.#lastToken = this.#lastToken === TICKET_MAX ? 1 : this.#lastToken + 1;
+    return this.#lastToken;
+  }
+
   /** A read or verification was begun, or has ended. */
   expectOther(): void {
     this.#others++;
@@ -252,8 +262,12 @@ export class Channel {
   }
 
   #shouldPoll(): boolean {
-    if (this.#pollMs === 0 || performance.now() - this.#lastAnswerMs > FOLLOWS_MS) return false;
+    if (this.#pollMs === 0 || this.#crowded || performance.now() - this.#lastAnswerMs > FOLLOWS_MS) return false;
     return this.#vain < VAIN_MAX || this.#vain++ % VAIN_TRY_EVERY === 0;
+  }
+
+  get #crowded(): boolean {
+    return this.ring.sharers >= PROCESSORS;
   }
 
   #startPolling(): void {
@@ -267,7 +281,7 @@ export class Channel {
   readonly #poll = (): void => {
     if (this.#log === undefined) return;
     const answered = this.ring.hasAnswers;
-    if (!answered && performance.now() - this.#lastAnswerMs > this.#pollMs) {
+    if (!answered && (this.#crowded || performance.now() - this.#lastAnswerMs > this.#pollMs)) {
       if (this.#waiting) this.#vain++;
       this.#stopPolling();
       return;

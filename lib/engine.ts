@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One open log of the addon as lib/ uses it: its state, the appends that wait for room, reads, and the streams by key.
+// One open log of the addon as one environment uses it: its state, the appends that wait for room, reads, and the streams by key.
 // Every promise that a method hands out is settled by exactly one answer, or by close().
 
 import { Channel, type Listener } from './channel.js';
@@ -11,6 +11,7 @@ import { type Durability, nativeOptionValues, type ResolvedOptions } from './opt
 import { flatten, type PackedBatch } from './packed-batch.js';
 import type { Damage } from './report.js';
 import { StreamRef } from './stream-ref.js';
+import { termsOf } from './terms.js';
 import { Appended, batchResult, type Reject, type Resolve, type Waiter } from './tickets.js';
 import type { AppendResult, BatchResult, LogStats } from './types.js';
 
@@ -59,7 +60,6 @@ export class Engine implements Listener {
   #queue: Waiting[] = [];
   #queueStart = 0;
   #roomAsked = false;
-  #nextToken = 1;
   /** Of large records, which go by calls, since there was room last. */
   #ingestedBytes = 0;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
@@ -94,6 +94,7 @@ export class Engine implements Listener {
       options.direct,
       nativeOptionValues(options, native.constants),
       lockOwner,
+      termsOf(options),
       openToken,
       this.#channel.ring.memory,
       this.#channel.answers,
@@ -289,7 +290,7 @@ export class Engine implements Listener {
   /** Undefined: the log was closed before the answer came. */
   read(read: NativeRead): Promise<NativeReadResult | undefined> {
     return new Promise((resolve) => {
-      const token = this.#nextToken++;
+      const token = this.#channel.newToken();
       const skip = this.options.onCorruption === 'skip';
       const { stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, locate = false } = read;
       this.#native.read(this.log(true), stream, fromSeq, toSeq, fromLsn, bytesMax, accepted, skip, locate, token);
@@ -303,7 +304,7 @@ export class Engine implements Listener {
    * where the log was closed before. It must not throw. Returns what ends the verification early.
    */
   verify(withProgress: boolean, heard: (result: NativeVerifyResult | undefined) => void): () => void {
-    const token = this.#nextToken++;
+    const token = this.#channel.newToken();
     this.#native.verify(this.log(), withProgress, token);
     this.#verifications.set(token, heard);
     this.#channel.expectOther();
@@ -334,7 +335,7 @@ export class Engine implements Listener {
     return { ...this.#native.stats(this.log(true)), waitingRequests, appendsWaiting: this.#queueLength };
   }
 
-  /** Refuses new calls, hands over what waits, then closes. Rejects with why the log failed, if it did. */
+  /** Refuses new calls, hands over what waits, then closes or leaves. Rejects with why the log failed, if it did. */
   async close(): Promise<void> {
     const closing = this.request((log, token) => this.#native.close(log, token));
     this.#state = 'closing';
@@ -345,7 +346,7 @@ export class Engine implements Listener {
     }
   }
 
-  /** Lets go of the native log. Whoever waits still gets CLOSED. */
+  /** Leaves the native log. Whoever waits still gets CLOSED. */
   release(): void {
     if (this.#state === 'closed') return;
     if (this.#state !== 'opening') this.#lastDurableLsn = this.#native.durableLsn(this.#log);

@@ -24,6 +24,7 @@ export const ERROR_CODES = [
   'QUEUE_FULL',
   'TOO_LARGE',
   'SEQ_CONFLICT',
+  'OPTIONS_MISMATCH',
   'UNSUPPORTED',
 ] as const;
 
@@ -49,6 +50,7 @@ const HINTS: Readonly<Record<ErrorCode, string>> = {
   QUEUE_FULL: 'Await drain() or earlier appends first, or raise bufferedBytesMax or appendsWaitingMax.',
   TOO_LARGE: 'Append less at a time, or raise recordBytesMax, batchBytesMax or batchRecordsMax.',
   SEQ_CONFLICT: 'Read what was appended meanwhile, and append with `actualSeq` if it is still wanted.',
+  OPTIONS_MISMATCH: 'Open the log with the same options everywhere in a process; `differs` names those that are not.',
   UNSUPPORTED: 'Use Linux on x86-64 or arm64; where no binary fits it, build one with npm rebuild seglog.',
 };
 
@@ -64,7 +66,10 @@ export interface Failure {
   readonly errno: number;
   readonly syscall: string;
   readonly path: string;
-  /** With LOCKED: the text of the LOCK file; with SEQ_CONFLICT: the actual sequence. */
+  /**
+   * With LOCKED: the text of the LOCK file; with SEQ_CONFLICT: the actual sequence; with OPTIONS_MISMATCH: the terms of
+   * the log that is open.
+   */
   readonly detail: string;
 }
 
@@ -72,6 +77,7 @@ export interface Failure {
 interface ErrorDetails extends Partial<Failure> {
   readonly report?: RecoveryReport;
   readonly damage?: Damage;
+  readonly differs?: readonly string[];
   readonly cause?: unknown;
 }
 
@@ -93,6 +99,8 @@ export class SeglogError extends Error {
   declare readonly holder: LockHolder | undefined;
   /** With code SEQ_CONFLICT: the sequence that the record would have got. */
   declare readonly actualSeq: number | undefined;
+  /** With code OPTIONS_MISMATCH: the names of the options that are not those of the log that is open. */
+  declare readonly differs: readonly string[] | undefined;
   /** What to do, in one sentence. */
   readonly hint: string;
   /** Where in this package the code is explained: `docs/errors.md#…`. */
@@ -111,6 +119,7 @@ export class SeglogError extends Error {
     const holder = code === 'LOCKED' ? parseLockHolder(details?.detail ?? '') : undefined;
     if (holder !== undefined) this.holder = holder;
     if (code === 'SEQ_CONFLICT') this.actualSeq = Number(details?.detail);
+    if (details?.differs !== undefined) this.differs = details.differs;
     this.hint = HINTS[code];
     this.docs = docsOf(code);
     if (details?.report !== undefined) this.report = details.report;

@@ -27,14 +27,14 @@ import type {
 import { type VerifyOptions, type VerifyReport, verify } from './verify.js';
 
 /**
- * An open log. Made by `openLog`. Close it: `close()` flushes, and while a log is open its memory is not given back.
+ * An open log, as one thread has it. Made by `openLog`. Close it: `close()` flushes, and while a log is open its memory is not given back.
  * An open log alone does not keep the process alive; a promise that is pending does.
  *
  * The first write or sync that fails stops the log for writing: everything that waits and every later append rejects
  * with FAILED, reads go on, and reopening recovers. Every error is explained in `docs/errors.md`.
  */
 export class Log implements AsyncDisposable {
-  /** What opening found and did. Frozen. */
+  /** What opening found and did; where other threads have the log open, the first one's opening. Frozen. */
   readonly recovery: RecoveryReport;
   readonly #engine: Engine;
   #closed: Promise<void> | undefined;
@@ -230,7 +230,8 @@ export class Log implements AsyncDisposable {
   }
 
   /**
-   * Refuses further calls, makes everything accepted durable, and closes the files. Idempotent: every call
+   * Refuses further calls, makes everything accepted durable, and closes the files, or leaves them to the other threads of
+   * the process that have the log open: the last one closes. Idempotent: every call
    * settles as the first one does. Rejects with FAILED where the log had failed or its last snapshot cannot be written,
    * with NO_SPACE where that meets a full disk. It is closed all the same, and nothing acknowledged is lost.
    */

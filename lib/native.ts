@@ -87,6 +87,15 @@ export interface NativeStats {
   readonly failed: boolean;
   readonly writeMethod: string;
   readonly checksumMethod: string;
+  /** In this process, whatever the log. */
+  readonly native: NativeObjects;
+}
+
+/** How many there are in this process: open logs, their channels (one for each environment), rings of these. */
+export interface NativeObjects {
+  readonly logs: number;
+  readonly channels: number;
+  readonly rings: number;
 }
 
 export interface NativeStreamInfo {
@@ -171,6 +180,7 @@ export interface NativeRing {
   readonly answer: number;
   readonly refuse: number;
   readonly epoch: number;
+  readonly sharers: number;
   readonly entries: number;
   readonly unitBytes: number;
   readonly skip: number;
@@ -211,6 +221,7 @@ export interface NativeAddon {
     direct: boolean,
     optionValues: Float64Array,
     lockOwner: string,
+    terms: string,
     token: number,
     ring: ArrayBuffer,
     answers: Float64Array,

@@ -20,7 +20,8 @@ export type Durability = 'sync' | 'os' | 'none';
 export interface CommitOptions {
   /**
    * Microseconds for which each side may look for the other's work itself, instead of sleeping until it is called, while
-   * appends follow answers at once. Quicker answers then; costs processor time. 0: never. Default 300; 0 to 300.
+   * appends follow answers at once. Quicker answers then; costs processor time; JavaScript does it only while the machine
+   * has more processors than the log has threads that opened it. 0: never. Default 300; 0 to 300.
    */
   readonly pollUsMax?: number | undefined;
 }
@@ -119,7 +120,8 @@ export interface OpenOptions {
    */
   readonly commitBytesMax?: number | undefined;
   /**
-   * Bytes that may wait to be committed before appends wait for room. Costs that much memory. Default 16,777,216;
+   * Bytes that may wait to be committed before appends wait for room. Costs that much memory for each thread that has the
+   * log open. Default 16,777,216;
    * minimum 4,096.
    */
   readonly bufferedBytesMax?: number | undefined;

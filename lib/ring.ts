@@ -173,6 +173,11 @@ export class Ring {
     return Atomics.load(this.#control, this.#layout.epoch / WORD_BYTES) >>> 0;
   }
 
+  /** How many rings the log has, this one among them. */
+  get sharers(): number {
+    return Atomics.load(this.#control, this.#layout.sharers / WORD_BYTES);
+  }
+
   /** Whether the addon refuses appends, or has refused an ingested one. */
   get refuses(): boolean {
     return Atomics.load(this.#control, this.#layout.refuse / WORD_BYTES) !== 0;

@@ -17,7 +17,8 @@ export type Resolve = (result: AppendResult) => void;
 export type Reject = (error: unknown) => void;
 
 const SLOTS_AT_FIRST = 256;
-const TICKET_MAX = 0x7fffffff;
+/** Tickets and other tokens cross as 31 bits. */
+export const TICKET_MAX = 0x7fffffff;
 const NO_SEQUENCES: ArrayLike<number> = [];
 
 /** What an append resolves with. */

@@ -20,6 +20,7 @@ import { type Log, type OpenOptions, openLog } from '../lib/index.js';
 import { runModule, startChild, supportPath } from './support/child.js';
 import { openTestLog, rejection, temporaryDirectory } from './support/directory.js';
 import { type Met, meetInChild } from './support/error-case.js';
+import { Actor } from './support/worker.js';
 
 type Case = (context: TestContext) => Promise<Met>;
 
@@ -80,6 +81,8 @@ const CASES: Readonly<Record<string, Case>> = {
     unchangedBy(emptyDirectory(), (directory) => openLog(directory, { readOnly: true })),
   "EXISTS: `create: 'new'` where there is a log": () =>
     unchangedBy(closedLog(), (directory) => openLog(directory, { create: 'new' })),
+  "EXISTS: `create: 'new'` in a worker, where the process has the log open": () =>
+    usableBesideWorker((worker, directory) => worker.open(directory, { create: 'new' })),
   'NOT_A_LOG: a path that is a file': () =>
     unchangedBy(foreignDirectory(), (directory) => openLog(join(directory, 'file'))),
   'NOT_A_LOG: a directory of something else': () => unchangedBy(foreignDirectory(), openLog),
@@ -129,6 +132,11 @@ const CASES: Readonly<Record<string, Case>> = {
   "FORMAT_UNSUPPORTED: a segment's footer of a newer version, when it is read": () =>
     usableAfterReading((segment) => overwrite(segment, 2 * PAGE_BYTES + VERSION_OFFSET, NEWER)),
   'LOCKED: a second opening while a process has the log open': () => lockedOut({}),
+  'LOCKED: a second opening in a worker that has the log open': () =>
+    usableBesideWorker(async (worker, directory) => {
+      await worker.open(directory);
+      await worker.open(directory);
+    }),
   'LOCKED: a read-only opening while a process has the log open': () => lockedOut({ readOnly: true }),
   "LOCKED: a second opening, where the LOCK file's text is gone": () => lockedOut({}, ''),
   'CORRUPT: damage to acknowledged bytes in the journal': () =>
@@ -205,6 +213,8 @@ const CASES: Readonly<Record<string, Case>> = {
     meetInChild(context, 'append fails', { fault: `write ${EIO} /journal/` }),
   'FAILED: any append after that': (context) =>
     meetInChild(context, 'append after a failure', { fault: `write ${EIO} /journal/` }),
+  'FAILED: an append in a worker, after a write that another thread waited for has failed': (context) =>
+    meetInChild(context, 'append in a worker after a failure', { fault: `write ${EIO} /journal/` }),
   'FAILED: `close` of a log that has failed': (context) =>
     meetInChild(context, 'close of a failed log', { fault: `write ${EIO} /journal/` }),
   'FAILED: `close` whose last snapshot fails': (context) =>
@@ -247,6 +257,11 @@ const CASES: Readonly<Record<string, Case>> = {
       await log.append('other', 'second', { expectedSeq: 3 }).catch(({ actualSeq }) => expect(actualSeq).toBe(2));
       return log.append('other', 'another', { expectedSeq: 1 });
     }),
+  'OPTIONS_MISMATCH: a worker that opens a log with other options than those it is open with': () =>
+    usableBesideWorker(
+      (worker, directory) => worker.open(directory, { segmentBytes: 2 ** 20 }),
+      (worker, directory) => worker.open(directory, { readOnly: true }),
+    ),
   'UNSUPPORTED: Windows': (context) => meetInChild(context, 'windows'),
   'UNSUPPORTED: no binary of the addon that loads': (context) => meetInChild(context, 'no addon'),
 };
@@ -351,6 +366,19 @@ async function usableAfterReading(change: (segment: string) => void): Promise<Me
   expect(await log.append('key', 'more')).toMatchObject({ seq: 2 });
   expect((await log.stream('key').get(2))?.data.toString()).toBe('more');
   return { error: described(error), afterwards: 'usable' };
+}
+
+/** A log of this thread, and a worker that meets the same error in each way. */
+async function usableBesideWorker(...meet: ((worker: Actor, directory: string) => Promise<void>)[]): Promise<Met> {
+  const directory = temporaryDirectory();
+  const log = await openTestLog({}, directory);
+  const errors: unknown[] = [];
+  for (const one of meet) errors.push(await rejection(one(new Actor(), directory)));
+  expect(await log.append('key', 'data')).toMatchObject({ seq: 1 });
+  const worker = new Actor();
+  await worker.open(directory);
+  expect(await worker.run(`return (await own.log.append('key', 'more')).seq`)).toBe(2);
+  return { error: sameErrors(errors), afterwards: 'usable' };
 }
 
 async function unchangedBy(made: string | Promise<string>, open: (directory: string) => Promise<Log>): Promise<Met> {

@@ -187,6 +187,7 @@ Napi::Value RingLayout(Napi::Env env) {
                      {"answer", log::kRingAnswerOffset},
                      {"refuse", log::kRingRefuseOffset},
                      {"epoch", log::kRingEpochOffset},
+                     {"sharers", log::kRingSharersOffset},
                      {"entries", log::kRingEntriesOffset},
                      {"unitBytes", log::kRingUnitBytes}});
   const auto kind = [](log::RingEntryKind value) { return static_cast<std::uint64_t>(value); };
@@ -322,6 +323,11 @@ Napi::Value StatsOf(Napi::Env env, const log::Stats& stats) {
   object.Set("failed", stats.failed);
   object.Set("writeMethod", stats.write_method);
   object.Set("checksumMethod", stats.checksum_method);
+  Napi::Object live = Napi::Object::New(env);
+  SetNumbers(
+      &live,
+      {{"logs", stats.live_logs}, {"channels", stats.live_channels}, {"rings", stats.live_rings}});
+  object.Set("native", live);
   return object;
 }
 
@@ -346,7 +352,7 @@ Napi::Value CompletionOf(Napi::Env env, const log::Completion& completion) {
   double* out = sequences.Data();
   for (const std::uint64_t sequence : completion.sequences) *out++ = static_cast<double>(sequence);
   Napi::Object object = Napi::Object::New(env);
-  object.Set("token", ToNumber(env, completion.token));
+  object.Set("token", ToNumber(env, log::TicketOf(completion.token)));
   object.Set("failure", FailureOf(env, completion.status));
   object.Set("firstLsn", ToNumber(env, completion.first_lsn));
   object.Set("sequences", sequences);
@@ -355,7 +361,7 @@ Napi::Value CompletionOf(Napi::Env env, const log::Completion& completion) {
 
 Napi::Value ReadResultOf(Napi::Env env, log::ReadResult result) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("token", ToNumber(env, result.token));
+  object.Set("token", ToNumber(env, log::TicketOf(result.token)));
   object.Set("failure", FailureOf(env, result.status));
   object.Set("slab", SlabOf(env, std::move(result.bytes), result.byte_count));
   object.Set("columns", ColumnsOf(env, result.records));
@@ -369,7 +375,7 @@ Napi::Value ReadResultOf(Napi::Env env, log::ReadResult result) {
 
 Napi::Value VerifyResultOf(Napi::Env env, const log::VerifyResult& result) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("token", ToNumber(env, result.token));
+  object.Set("token", ToNumber(env, log::TicketOf(result.token)));
   object.Set("done", result.done);
   object.Set("failure", FailureOf(env, result.status));
   SetNumbers(&object, {{"bytesDone", result.progress.bytes_done},

@@ -22,6 +22,15 @@ log::Durability ToDurability(const Napi::Value& value) {
 
 log::Log& LogOf(const Napi::CallbackInfo& info) { return LogHandle::Of(info[0]).log(); }
 
+std::uint32_t ToTicket(const Napi::Value& value) {
+  return static_cast<std::uint32_t>(ToUint64(value));
+}
+
+// Of the ticket that is the argument at `index`.
+log::Token TokenOf(const Napi::CallbackInfo& info, std::size_t index) {
+  return LogHandle::Of(info[0]).attachment().TokenOf(ToTicket(info[index]));
+}
+
 }  // namespace
 
 Napi::Value OpenLog(const Napi::CallbackInfo& info) {
@@ -30,10 +39,14 @@ Napi::Value OpenLog(const Napi::CallbackInfo& info) {
   options.read_only = info[2].As<Napi::Boolean>();
   options.skip_corruption = info[3].As<Napi::Boolean>();
   options.direct = info[4].As<Napi::Boolean>();
+  log::Opening opening = {.directory = info[0].As<Napi::String>(),
+                          .options = options,
+                          .lock_owner = info[6].As<Napi::String>(),
+                          .terms = info[7].As<Napi::String>(),
+                          .ticket = ToTicket(info[8])};
   return LogHandle::Open(
-      info[10].As<Napi::Function>(), info[0].As<Napi::String>(), options,
-      info[6].As<Napi::String>(), ToUint64(info[7]),
-      {.ring = info[8].As<Napi::ArrayBuffer>(), .answers = info[9].As<Napi::Float64Array>()});
+      info[11].As<Napi::Function>(), std::move(opening),
+      {.ring = info[9].As<Napi::ArrayBuffer>(), .answers = info[10].As<Napi::Float64Array>()});
 }
 
 Napi::Value ReleaseLog(const Napi::CallbackInfo& info) {
@@ -55,7 +68,7 @@ Napi::Value TakeRest(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value AwaitHere(const Napi::CallbackInfo& info) {
-  return LogHandle::Of(info[0]).AwaitHere(info.Env(), ToUint64(info[1]));
+  return LogHandle::Of(info[0]).AwaitHere(info.Env(), ToTicket(info[1]));
 }
 
 Napi::Value Rouse(const Napi::CallbackInfo& info) {
@@ -64,7 +77,8 @@ Napi::Value Rouse(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value TellRefusal(const Napi::CallbackInfo& info) {
-  return FailureOf(info.Env(), LogOf(info).TellRefusal());
+  LogHandle& handle = LogHandle::Of(info[0]);
+  return FailureOf(info.Env(), handle.log().TellRefusal(handle.attachment().channel().number()));
 }
 
 Napi::Value GetRecovery(const Napi::CallbackInfo& info) {
@@ -115,7 +129,7 @@ Napi::Value Append(const Napi::CallbackInfo& info) {
                                    .user_headers = ToSpan(info[3]),
                                    .data = ToSpan(info[2])};
   return FailureOf(info.Env(), LogOf(info).Append({&record, 1}, ToDurability(info[4]),
-                                                  ToUint64(info[5]), ToUint64(info[6])));
+                                                  TokenOf(info, 5), ToUint64(info[6])));
 }
 
 Napi::Value AppendBatch(const Napi::CallbackInfo& info) {
@@ -132,31 +146,31 @@ Napi::Value AppendBatch(const Napi::CallbackInfo& info) {
     at += kLayoutColumns;
   }
   return FailureOf(info.Env(),
-                   LogOf(info).Append(records, ToDurability(info[3]), ToUint64(info[4])));
+                   LogOf(info).Append(records, ToDurability(info[3]), TokenOf(info, 4)));
 }
 
 Napi::Value Sync(const Napi::CallbackInfo& info) {
-  LogOf(info).Sync(ToUint64(info[1]));
+  LogOf(info).Sync(TokenOf(info, 1));
   return info.Env().Undefined();
 }
 
 Napi::Value WaitDurable(const Napi::CallbackInfo& info) {
-  LogOf(info).WaitDurable(ToUint64(info[1]), ToUint64(info[2]));
+  LogOf(info).WaitDurable(ToUint64(info[1]), TokenOf(info, 2));
   return info.Env().Undefined();
 }
 
 Napi::Value Drain(const Napi::CallbackInfo& info) {
-  LogOf(info).Drain(ToUint64(info[1]));
+  LogOf(info).Drain(TokenOf(info, 1));
   return info.Env().Undefined();
 }
 
 Napi::Value Seal(const Napi::CallbackInfo& info) {
-  LogOf(info).Seal(ToStream(info[1]), ToUint64(info[2]));
+  LogOf(info).Seal(ToStream(info[1]), TokenOf(info, 2));
   return info.Env().Undefined();
 }
 
 Napi::Value TruncateBefore(const Napi::CallbackInfo& info) {
-  LogOf(info).TruncateBefore(ToStream(info[1]), ToUint64(info[2]), ToUint64(info[3]));
+  LogOf(info).TruncateBefore(ToStream(info[1]), ToUint64(info[2]), TokenOf(info, 3));
   return info.Env().Undefined();
 }
 
@@ -166,7 +180,7 @@ Napi::Value Resume(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Close(const Napi::CallbackInfo& info) {
-  LogOf(info).Close(ToUint64(info[1]));
+  LogOf(info).Close(TokenOf(info, 1));
   return info.Env().Undefined();
 }
 
@@ -179,17 +193,17 @@ Napi::Value Read(const Napi::CallbackInfo& info) {
                                     .accepted = info[6].As<Napi::Boolean>(),
                                     .skip_corruption = info[7].As<Napi::Boolean>(),
                                     .locate = info[8].As<Napi::Boolean>()};
-  LogOf(info).Read(request, ToUint64(info[9]));
+  LogOf(info).Read(request, TokenOf(info, 9));
   return info.Env().Undefined();
 }
 
 Napi::Value Verify(const Napi::CallbackInfo& info) {
-  LogOf(info).Verify(info[1].As<Napi::Boolean>(), ToUint64(info[2]));
+  LogOf(info).Verify(info[1].As<Napi::Boolean>(), TokenOf(info, 2));
   return info.Env().Undefined();
 }
 
 Napi::Value CancelVerify(const Napi::CallbackInfo& info) {
-  LogOf(info).CancelVerify(ToUint64(info[1]));
+  LogOf(info).CancelVerify(TokenOf(info, 1));
   return info.Env().Undefined();
 }
 

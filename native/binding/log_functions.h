@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The functions that lib/native.ts sees, each: convert, call the core, convert back. Arguments were
-// validated by TypeScript. The first is the External of an open log; a token is a number that
-// JavaScript chose, above 0 (0: no answer wanted), and that comes back with the answer. What is
-// refused at once is returned as a failure object, and then no answer follows. Bytes are copied
+// validated by TypeScript. The first is the External of an open log; a token is a number below 2^31
+// that JavaScript chose, above 0 (0: no answer wanted), and that comes back with the answer. What
+// is refused at once is returned as a failure object, and then no answer follows. Bytes are copied
 // before a call returns. What log/log.h takes in the order of the ring needs an entry there, which
 // JavaScript writes when the call has returned.
 #pragma once
@@ -11,8 +11,9 @@
 
 namespace seglog::binding {
 
-// open(directory, createMode, readOnly, skipCorruption, direct, optionValues, lockOwner, token,
-//      ring, answers, wake) → External
+// open(directory, createMode, readOnly, skipCorruption, direct, optionValues, lockOwner, terms,
+//      token, ring, answers, wake) → External. The terms are a text: a log that is open in this
+//      process is shared with those who bring the same.
 Napi::Value OpenLog(const Napi::CallbackInfo& info);
 Napi::Value ReleaseLog(const Napi::CallbackInfo& info);  // (log)
 Napi::Value KeepAlive(const Napi::CallbackInfo& info);   // (log, keep)

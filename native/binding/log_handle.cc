@@ -10,13 +10,13 @@ constexpr napi_type_tag kLogTag = {0x5e6106b1d4c84a5bULL, 0x9f3b7d21c05a46e8ULL}
 
 }  // namespace
 
-Napi::Value LogHandle::Open(const Napi::Function& wake, std::string directory,
-                            const log::Options& options, std::string lock_owner, log::Token token,
-                            SharedArrays shared) {
+Napi::Value LogHandle::Open(const Napi::Function& wake, log::Opening opening, SharedArrays shared) {
   const Napi::Env env = wake.Env();
+  // Each environment has an event loop of its own.
+  uv_loop_s* loop = nullptr;
+  const napi_status looped = napi_get_uv_event_loop(env, &loop);
   LogHandle* handle = new LogHandle();
-  const napi_status status = handle->CreateCallback(env, wake);
-  if (status != napi_ok) {
+  if (looped != napi_ok || handle->CreateCallback(env, wake) != napi_ok) {
     delete handle;
     Napi::Error::New(env, "the environment takes no callbacks").ThrowAsJavaScriptException();
     return env.Undefined();
@@ -33,8 +33,9 @@ Napi::Value LogHandle::Open(const Napi::Function& wake, std::string directory,
   handle->answers_ = Napi::Persistent(shared.answers);
   handle->answers_memory_ = {shared.answers.Data(), shared.answers.ElementLength()};
   const MutableByteSpan ring(static_cast<std::byte*>(shared.ring.Data()), shared.ring.ByteLength());
-  handle->log_ = log::Log::Start(std::move(directory), options, std::move(lock_owner), token, ring,
-                                 [handle] { handle->Wake(); });
+  opening.user = loop;
+  handle->attachment_ = log::Registry::OfProcess().Open(
+      std::move(opening), std::make_shared<log::Channel>(ring, [handle] { handle->Wake(); }));
   return external;
 }
 
@@ -59,19 +60,19 @@ std::uint32_t LogHandle::Take() {
   if (next_completion_ == taken_.completions.size()) {
     taken_.completions.clear();
     next_completion_ = 0;
-    log_->TakeAnswers(&taken_);
+    attachment().channel().TakeAnswers(&taken_);
   }
   std::uint32_t count = 0;
   double* out = answers_memory_.data() + 1;
   const std::size_t room = (answers_memory_.size() - 1) / kAnswerNumbers;
   for (; next_completion_ < taken_.completions.size() && count < room; ++next_completion_) {
     log::Completion& one = taken_.completions[next_completion_];
-    if (one.token == 0) continue;
+    if (log::TicketOf(one.token) == 0) continue;
     if (!one.status.ok() || !one.sequences.empty()) {
       large_completions_.push_back(std::move(one));
       continue;
     }
-    *out++ = static_cast<double>(one.token);
+    *out++ = log::TicketOf(one.token);
     *out++ = static_cast<double>(one.first_lsn);
     *out++ = static_cast<double>(one.sequence);
     ++count;
@@ -82,10 +83,10 @@ std::uint32_t LogHandle::Take() {
   return count;
 }
 
-Napi::Value LogHandle::AwaitHere(Napi::Env env, log::Token token) {
-  const log::Completion answer = log_->AwaitHere(token);
+Napi::Value LogHandle::AwaitHere(Napi::Env env, std::uint32_t ticket) {
+  const log::Completion answer = log().AwaitHere(attachment().TokenOf(ticket));
   if (!answer.status.ok() || !answer.sequences.empty()) return CompletionOf(env, answer);
-  answers_memory_[1] = static_cast<double>(answer.token);
+  answers_memory_[1] = log::TicketOf(answer.token);
   answers_memory_[2] = static_cast<double>(answer.first_lsn);
   answers_memory_[3] = static_cast<double>(answer.sequence);
   return env.Undefined();
@@ -115,7 +116,7 @@ Napi::Value LogHandle::TakeRest(Napi::Env env) {
 }
 
 void LogHandle::Release() {
-  EndLog();
+  Leave();
   if (callback_ == nullptr) return;
   const napi_threadsafe_function callback = std::exchange(callback_, nullptr);
   const napi_status removed = napi_remove_env_cleanup_hook(env_, OnEnvironmentEnd, this);
@@ -126,8 +127,8 @@ void LogHandle::Release() {
 }
 
 // The log first: its threads call Wake and use the ring.
-void LogHandle::EndLog() {
-  log_.reset();
+void LogHandle::Leave() {
+  attachment_.reset();
   ring_.Reset();
   answers_.Reset();
   answers_memory_ = {};
@@ -152,7 +153,7 @@ napi_status LogHandle::CreateCallback(napi_env env, const Napi::Function& wake) 
 // Any thread of the log. One call is enough for all answers that are there when it arrives.
 void LogHandle::Wake() {
   if (wake_pending_.exchange(true)) return;
-  // Refused only while the environment ends, which then also ends this log.
+  // Refused only while the environment ends, which then also leaves the log.
   if (napi_call_threadsafe_function(callback_, nullptr, napi_tsfn_nonblocking) != napi_ok) return;
 }
 
@@ -162,7 +163,7 @@ void LogHandle::CallJs(napi_env env, napi_value wake, void* context, void*) {
   // Cleared before JavaScript takes: an answer that comes later wakes again.
   handle->wake_pending_.store(false);
   // What JavaScript throws stays pending: Node reports it as an uncaught exception.
-  if (handle->log_ != nullptr) Napi::Function(env, wake).Call({});
+  if (handle->attachment_ != nullptr) Napi::Function(env, wake).Call({});
 }
 
 void LogHandle::FreeOwner() {
@@ -171,7 +172,7 @@ void LogHandle::FreeOwner() {
 
 void LogHandle::OnEnvironmentEnd(void* self) {
   LogHandle* handle = static_cast<LogHandle*>(self);
-  handle->EndLog();
+  handle->Leave();
   handle->callback_ = nullptr;  // Node's own hook ends it next
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// An open log as one JavaScript environment holds it: the core's log, the ring that JavaScript
-// writes appends into, the array that answers come back in, the thread-safe function that says that
-// there are some, and the hook that closes the log when the environment ends first. JavaScript
-// holds it as a type-tagged External, never as an address.
+// An open log as one JavaScript environment holds it: its share of the core's log, the ring that
+// JavaScript writes appends into, the array that answers come back in, the thread-safe function
+// that says that there are some, and the hook that leaves the log when the environment ends first.
+// JavaScript holds it as a type-tagged External, never as an address.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "convert.h"
-#include "log/log.h"
+#include "log/registry.h"
 
 namespace seglog::binding {
 
@@ -26,16 +26,16 @@ struct SharedArrays {
 // are finalized, in either order.
 class LogHandle final {
  public:
-  // Starts opening and returns the External. `wake` is called when there is something to take.
-  // Throws in JavaScript when Node-API fails.
-  static Napi::Value Open(const Napi::Function& wake, std::string directory,
-                          const log::Options& options, std::string lock_owner, log::Token token,
-                          SharedArrays shared);
+  // Opens the log or attaches to it, and returns the External. The opening's user is the
+  // environment; `wake` is called when there is something to take. Throws in JavaScript when
+  // Node-API fails.
+  static Napi::Value Open(const Napi::Function& wake, log::Opening opening, SharedArrays shared);
   static LogHandle& Of(const Napi::Value& external);
 
-  log::Log& log() {
-    SEGLOG_ASSERT(log_ != nullptr);  // lib/ does not call behind Release
-    return *log_;
+  log::Log& log() { return attachment().log(); }
+  log::Attachment& attachment() {
+    SEGLOG_ASSERT(attachment_ != nullptr);  // lib/ does not call behind Release
+    return *attachment_;
   }
   // Whether the log keeps the process alive.
   void KeepAlive(bool keep);
@@ -43,9 +43,9 @@ class LogHandle final {
   std::uint32_t Take();
   // What Take met that is more than three numbers; undefined where it met nothing.
   Napi::Value TakeRest(Napi::Env env);
-  // Commits until `token` is answered: see log_functions.h.
-  Napi::Value AwaitHere(Napi::Env env, log::Token token);
-  // Joins the log's threads and lets go of everything. Answers that are still due never come.
+  // Commits until `ticket` is answered: see log_functions.h.
+  Napi::Value AwaitHere(Napi::Env env, std::uint32_t ticket);
+  // Leaves the log and lets go of everything. Answers that are still due never come.
   void Release();
 
  private:
@@ -55,11 +55,11 @@ class LogHandle final {
   napi_status CreateCallback(napi_env env, const Napi::Function& wake);
   void Wake();
   void FreeOwner();
-  void EndLog();
+  void Leave();
   static void CallJs(napi_env env, napi_value wake, void* context, void* data);
   static void OnEnvironmentEnd(void* self);
 
-  std::unique_ptr<log::Log> log_;
+  std::unique_ptr<log::Attachment> attachment_;
   napi_env env_ = nullptr;
   napi_threadsafe_function callback_ = nullptr;
   std::atomic<bool> wake_pending_{false};  // a call is queued that will take what is there

@@ -174,32 +174,38 @@ TEST(AppendRingTest, TwoThreadsLoseNothing) {
 
 class IntakeTest : public testing::Test {
  protected:
-  IntakeTest() : ring_(producer_.memory()), inbox_(options_), intake_(&inbox_) {
-    inbox_.AttachRing(&ring_);
+  IntakeTest()
+      : inbox_(options_),
+        intake_(&inbox_),
+        channel_(std::make_shared<Channel>(producer_.memory(), [] {})) {
+    EXPECT_TRUE(inbox_.Attach(channel_));
   }
 
-  void Submit(Request::Kind kind, Token token) {
+  Token TokenHere(std::uint32_t ticket) const { return TokenOf(channel_->number(), ticket); }
+
+  void Submit(Request::Kind kind, std::uint32_t ticket) {
     Request request;
     request.kind = kind;
-    request.token = token;
+    request.token = TokenHere(ticket);
     inbox_.Submit(std::move(request));
   }
 
-  std::vector<Token> TakeAll() {
-    std::vector<Token> tokens;
+  std::vector<std::uint32_t> TakeAll() {
+    std::vector<std::uint32_t> tickets;
     while (const Incoming* front = intake_.Front()) {
-      tokens.push_back(front->token);
+      EXPECT_EQ(front->channel, channel_->number());
+      tickets.push_back(TicketOf(front->token));
       intake_.Take();
     }
     intake_.Release();
-    return tokens;
+    return tickets;
   }
 
   Options options_;
   RingProducer producer_{1024};
-  AppendRing ring_;
   Inbox inbox_;
   Intake intake_;
+  std::shared_ptr<Channel> channel_;
 };
 
 TEST_F(IntakeTest, RequestsHaveTheirTurnWhereTheRingSaysSo) {
@@ -209,17 +215,17 @@ TEST_F(IntakeTest, RequestsHaveTheirTurnWhereTheRingSaysSo) {
   producer_.Append(3, {.data = "three"});
   const std::string large(5000, 'x');
   const AppendInput input{.data = AsBytes(large)};
-  ASSERT_TRUE(inbox_.SubmitAppend({&input, 1}, Durability::kSync, 4).ok());
+  ASSERT_TRUE(inbox_.SubmitAppend({&input, 1}, Durability::kSync, TokenHere(4)).ok());
   producer_.Request();
   EXPECT_TRUE(TakeAll().empty()) << "nothing was published";
   producer_.Publish();
-  EXPECT_EQ(TakeAll(), (std::vector<Token>{1, 2, 3, 4}));
+  EXPECT_EQ(TakeAll(), (std::vector<std::uint32_t>{1, 2, 3, 4}));
 }
 
 TEST_F(IntakeTest, WhoWaitsForRoomDoesNotWaitInTheRow) {
   producer_.Append(1, {.data = "one"});
   Submit(Request::Kind::kDrain, 2);
-  EXPECT_EQ(TakeAll(), std::vector<Token>{2});
+  EXPECT_EQ(TakeAll(), std::vector<std::uint32_t>{2});
 }
 
 TEST_F(IntakeTest, TheFrontStaysUntilItIsTakenAndItsBytesUntilTheyAreReleased) {
@@ -228,10 +234,10 @@ TEST_F(IntakeTest, TheFrontStaysUntilItIsTakenAndItsBytesUntilTheyAreReleased) {
   producer_.Publish();
   const Incoming* front = intake_.Front();
   ASSERT_NE(front, nullptr);
-  EXPECT_EQ(intake_.Front()->token, 1u);
+  EXPECT_EQ(intake_.Front()->token, TokenHere(1));
   const ByteSpan one = front->records.front().data;
   intake_.Take();
-  EXPECT_EQ(intake_.Front()->token, 2u);
+  EXPECT_EQ(intake_.Front()->token, TokenHere(2));
   EXPECT_EQ(TextOf(one), "one");
   EXPECT_GT(inbox_.waiting_bytes(), 0u);
   intake_.Take();
@@ -257,16 +263,140 @@ TEST_F(IntakeTest, AnIngestedRecordIsOfTheEpochInWhichItWasWritten) {
   producer_.Ingest({.data = "one"});
   producer_.Publish();
   EXPECT_EQ(intake_.Front()->epoch, 0u);
-  inbox_.RefuseIngested(0, Status(Code::kNoSpace, "full"));
-  EXPECT_EQ(inbox_.RefusalOfIngested(0).code(), Code::kNoSpace);
-  EXPECT_EQ(inbox_.TellRefusal().code(), Code::kNoSpace);
-  EXPECT_TRUE(inbox_.TellRefusal().ok()) << "told once";
-  EXPECT_EQ(inbox_.RefusalOfIngested(0).code(), Code::kNoSpace) << "it leaves no hole";
+  inbox_.RefuseIngested(channel_->number(), 0, Status(Code::kNoSpace, "full"));
+  EXPECT_EQ(inbox_.RefusalOfIngested(channel_->number(), 0).code(), Code::kNoSpace);
+  EXPECT_EQ(inbox_.TellRefusal(channel_->number()).code(), Code::kNoSpace);
+  EXPECT_TRUE(inbox_.TellRefusal(channel_->number()).ok()) << "told once";
+  EXPECT_EQ(inbox_.RefusalOfIngested(channel_->number(), 0).code(), Code::kNoSpace)
+      << "it leaves no hole";
   intake_.Take();
   producer_.Ingest({.data = "two"});
   producer_.Publish();
   EXPECT_EQ(intake_.Front()->epoch, 1u);
-  EXPECT_TRUE(inbox_.RefusalOfIngested(1).ok());
+  EXPECT_TRUE(inbox_.RefusalOfIngested(channel_->number(), 1).ok());
+}
+
+TEST_F(IntakeTest, ChannelsTakeTurnsByBytes) {
+  RingProducer busy(100'000);
+  const auto other = std::make_shared<Channel>(busy.memory(), [] {});
+  ASSERT_TRUE(inbox_.Attach(other));
+  const std::string data(1000, 'x');
+  for (std::uint32_t ticket = 1; ticket <= 500; ++ticket)
+    ASSERT_TRUE(busy.Append(ticket, {.data = data}));
+  for (std::uint32_t ticket = 1; ticket <= 5; ++ticket)
+    ASSERT_TRUE(producer_.Append(ticket, {.data = data}));
+  busy.Publish();
+  std::size_t busy_bytes = 0;
+  std::uint32_t few = 0;
+  const auto take = [&] {
+    const Incoming* front = intake_.Front();
+    if (front == nullptr) return false;
+    if (front->channel == other->number()) {
+      busy_bytes += data.size();
+    } else {
+      EXPECT_EQ(front->token, TokenHere(++few)) << "its own order";
+    }
+    intake_.Take();
+    return true;
+  };
+  ASSERT_TRUE(take());
+  producer_.Publish();
+  while (few < 5) ASSERT_TRUE(take());
+  EXPECT_LE(busy_bytes, kTurnBytesMax + data.size());
+  while (take()) {
+  }
+  EXPECT_EQ(busy_bytes, 500 * data.size());
+  intake_.Release();
+  EXPECT_EQ(inbox_.waiting_bytes(), 0u);
+}
+
+TEST_F(IntakeTest, EachRingSaysHowManyThereAre) {
+  const auto sharers = [this] {
+    return LoadLittle<std::uint32_t>(producer_.memory(), kRingSharersOffset);
+  };
+  EXPECT_EQ(sharers(), 1u);
+  RingProducer producer(1024);
+  const auto other = std::make_shared<Channel>(producer.memory(), [] {});
+  ASSERT_TRUE(inbox_.Attach(other));
+  EXPECT_EQ(sharers(), 2u);
+  inbox_.Detach(other->number());
+  EXPECT_EQ(sharers(), 1u);
+}
+
+TEST_F(IntakeTest, WhatADetachedChannelHandedOverIsGoneAndItsMemoryUntouched) {
+  auto dying = std::make_unique<RingProducer>(1024);
+  const auto other = std::make_shared<Channel>(dying->memory(), [] {});
+  ASSERT_TRUE(inbox_.Attach(other));
+  const std::string data(100, 'x');
+  const AppendInput input{.data = AsBytes(data)};
+  ASSERT_TRUE(dying->Append(1, {.data = data}));
+  ASSERT_TRUE(
+      inbox_.SubmitAppend({&input, 1}, Durability::kSync, TokenOf(other->number(), 2)).ok());
+  ASSERT_TRUE(dying->Request());
+  dying->Publish();
+  ASSERT_EQ(intake_.Front()->token, TokenOf(other->number(), 1));
+  producer_.Append(1, {.data = "one"});
+  producer_.Publish();
+  // The front was looked at, and not taken yet.
+  inbox_.Detach(other->number());
+  dying.reset();
+  EXPECT_EQ(TakeAll(), std::vector<std::uint32_t>{1});
+  EXPECT_EQ(inbox_.waiting_bytes(), 0u);
+  EXPECT_EQ(inbox_.waiting_requests(), 0u);
+}
+
+TEST_F(IntakeTest, WhatWasRefusedIsToldToWhomItConcerns) {
+  const auto other = std::make_shared<Channel>(MutableByteSpan{}, [] {});
+  ASSERT_TRUE(inbox_.Attach(other));
+  inbox_.RefuseIngested(channel_->number(), 0, Status(Code::kNoSpace, "full"));
+  EXPECT_TRUE(inbox_.RefusalOfIngested(other->number(), 0).ok());
+  EXPECT_TRUE(inbox_.TellRefusal(other->number()).ok());
+  EXPECT_EQ(inbox_.TellRefusal(channel_->number()).code(), Code::kNoSpace);
+  inbox_.Refuse(Status(Code::kFailed, "failed"));
+  EXPECT_EQ(inbox_.TellRefusal(other->number()).code(), Code::kFailed);
+}
+
+// sync() told of an earlier refusal while a record was in the ring behind it.
+TEST_F(IntakeTest, WhatIsIngestedBehindARefusedRecordIsRefusedWhateverWasTold) {
+  const std::uint32_t own = channel_->number();
+  const Status full(Code::kNoSpace, "full");
+  inbox_.RefuseIngested(own, 0, full);
+  EXPECT_FALSE(inbox_.TellRefusal(own).ok());
+  inbox_.RefuseIngested(own, 0, full);
+  EXPECT_FALSE(inbox_.RefusalOfIngested(own, 1).ok());
+  EXPECT_FALSE(inbox_.TellRefusal(own).ok());
+  EXPECT_TRUE(inbox_.RefusalOfIngested(own, 2).ok());
+}
+
+TEST(InboxTest, NobodysChannelMayHaveARing) {
+  const Options options;
+  RingProducer producer(1024);
+  Inbox inbox(options);
+  Intake intake(&inbox);
+  inbox.AttachRing(producer.memory());
+  producer.Append(1, {.data = "one"});
+  producer.Publish();
+  ASSERT_NE(intake.Front(), nullptr);
+  EXPECT_EQ(intake.Front()->token, 1u);
+}
+
+TEST_F(IntakeTest, WhoClosesWhileOthersStayOnlyLeaves) {
+  RingProducer producer(1024);
+  const auto other = std::make_shared<Channel>(producer.memory(), [] {});
+  ASSERT_TRUE(inbox_.Attach(other));
+  Submit(Request::Kind::kClose, 1);
+  producer_.Request();
+  producer_.Publish();
+  EXPECT_EQ(intake_.Front()->kind, Request::Kind::kSync);
+  intake_.Take();
+  Request close;
+  close.kind = Request::Kind::kClose;
+  close.token = TokenOf(other->number(), 2);
+  inbox_.Submit(std::move(close));
+  producer.Request();
+  producer.Publish();
+  EXPECT_EQ(intake_.Front()->kind, Request::Kind::kClose);
+  EXPECT_FALSE(inbox_.Attach(std::make_shared<Channel>(MutableByteSpan{}, [] {})));
 }
 
 }  // namespace

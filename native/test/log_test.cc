@@ -7,9 +7,11 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <mutex>
 
+#include "log/channel.h"
 #include "test/support/ring_producer.h"
 
 namespace seglog::log {
@@ -31,13 +33,20 @@ class LogTest : public testing::Test {
   }
 
   Status Open(const Options& options = {}, MutableByteSpan ring = {}) {
-    const Token token = ++token_;
-    log_ = Log::Start(directory_, options, "pid=1", token, ring, [this] {
+    channel_ = std::make_shared<Channel>(ring, [this] {
       const std::lock_guard lock(mutex_);
       woken_ = true;
       condition_.notify_all();
     });
-    return Wait(token).status;
+    std::promise<Status> opened;
+    log_ = Log::Start(directory_, options, "pid=1", channel_,
+                      [&](const Status& status) { opened.set_value(status); });
+    const Status status = opened.get_future().get();
+    token_ = TokenOf(channel_->number(), 0);
+    completions_.clear();
+    reads_.clear();
+    verified_.clear();
+    return status;
   }
 
   void Close() {
@@ -50,7 +59,7 @@ class LogTest : public testing::Test {
   Completion Wait(Token token) {
     while (true) {
       Answers answers;
-      log_->TakeAnswers(&answers);
+      channel_->TakeAnswers(&answers);
       for (Completion& completion : answers.completions) {
         completions_.emplace(completion.token, std::move(completion));
       }
@@ -99,6 +108,7 @@ class LogTest : public testing::Test {
   }
 
   std::string directory_;
+  std::shared_ptr<Channel> channel_;
   std::unique_ptr<Log> log_;
   Token token_ = 0;
   std::mutex mutex_;
@@ -119,7 +129,8 @@ TEST_F(LogTest, AppendsOfARingAreCommittedByTheThreadOrByTheCaller) {
   ASSERT_TRUE(Open(options, producer.memory()).ok());
   const StreamHandle stream = log_->HandleOf("orders");
   std::vector<std::string> written;
-  auto ticket = static_cast<std::uint32_t>(token_);
+  std::uint32_t ticket = TicketOf(token_);
+  const auto token_of = [this](std::uint32_t one) { return TokenOf(channel_->number(), one); };
   for (std::uint32_t round = 0; round < kRounds; ++round) {
     const std::uint32_t first = ticket + 1;
     for (std::uint32_t i = 0; i <= round % 7; ++i) {
@@ -128,15 +139,15 @@ TEST_F(LogTest, AppendsOfARingAreCommittedByTheThreadOrByTheCaller) {
     }
     const bool here = round % 3 == 0;
     if (producer.Publish() && !here) log_->Rouse();
-    Completion last = here ? log_->AwaitHere(ticket) : Wait(ticket);
+    Completion last = here ? log_->AwaitHere(token_of(ticket)) : Wait(token_of(ticket));
     ASSERT_TRUE(last.status.ok());
     EXPECT_EQ(last.sequence, written.size());
     EXPECT_GE(log_->DurableLsn(), written.size());
     for (std::uint32_t other = first; other < ticket; ++other) {
-      EXPECT_TRUE(Wait(other).status.ok());
+      EXPECT_TRUE(Wait(token_of(other)).status.ok());
     }
   }
-  token_ = ticket;
+  token_ = token_of(ticket);
   EXPECT_EQ(ReadAll("orders"), written);
   const Token closing = ++token_;
   log_->Close(closing);

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { finished, pipeline } from 'node:stream/promises';
+import { Worker } from 'node:worker_threads';
 import { openLog } from '../../dist/index.js';
 
 const [name, directory] = process.argv.slice(2);
@@ -191,6 +192,19 @@ const cases = {
     rmSync(trigger);
     return isStopped(log, await caught(() => log.append('key', 'later')));
   },
+  async 'append in a worker after a failure'() {
+    const log = await openLog(path);
+    await log.append('key', 'data');
+    const worker = new Worker(new URL('worker-actor.mjs', import.meta.url));
+    await runIn(worker, 'own.log = await openLog(args)', path);
+    writeFileSync(trigger, '');
+    await caught(() => log.append('key', 'in flight'));
+    rmSync(trigger);
+    const error = await caught(() => runIn(worker, `await own.log.append('key', 'later')`));
+    same((await caught(() => runIn(worker, 'await own.log.close()'))).code, 'FAILED');
+    await worker.terminate();
+    return isStopped(log, error);
+  },
   async 'close of a failed log'() {
     const log = await openLog(path);
     await log.append('key', 'data');
@@ -289,6 +303,14 @@ async function isStopped(log, error) {
   rmSync(trigger, { force: true });
   await reopens(1);
   return { error, afterwards: 'stopped' };
+}
+
+/** Runs a source text in worker-actor.mjs. */
+async function runIn(worker, source, args) {
+  worker.postMessage({ source, args });
+  const [{ value, error }] = await once(worker, 'message');
+  if (error !== undefined) throw Object.assign(new Error(error.message), error);
+  return value;
 }
 
 /** Opens again, where at least `count` records are there and the log takes the next one. */

@@ -41,6 +41,7 @@ bool AppendRing::Peek(Entry* entry) {
     entry->ticket = ingested ? 0 : ticket;
     entry->epoch = ingested ? ticket : 0;
     entry->expected_sequence = 0;
+    entry->bytes = bytes.size();
     entry->records.clear();
     switch (entry->kind) {
       case RingEntryKind::kAppend:
@@ -95,6 +96,12 @@ void AppendRing::Skip() {
   const ByteSpan bytes = ByteSpan(memory_).subspan(kRingEntriesOffset + read_ * kRingUnitBytes);
   const std::uint32_t next = read_ + LoadLittle<std::uint32_t>(bytes, kRingEntryUnitsOffset);
   read_ = next == capacity_ ? 0 : next;
+}
+
+void AppendRing::Free() {
+  if (freed_ == read_) return;
+  freed_ = read_;
+  Store(kRingHeadOffset, freed_);
 }
 
 std::uint64_t AppendRing::UsedBytes() const {

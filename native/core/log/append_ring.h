@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "log/live_objects.h"
 #include "log/log.h"
 
 namespace seglog::log {
@@ -26,10 +27,11 @@ inline constexpr std::size_t kRingWrapOffset = 4;     // producer: where the las
 inline constexpr std::size_t kRingHeadOffset = 64;    // committer: entries before it are free
 inline constexpr std::size_t kRingSleepOffset = 128;  // committer: 1 when it has to be roused
 inline constexpr std::size_t kRingPollOffset = 192;   // producer: 1 while it looks at the next word
-inline constexpr std::size_t kRingAnswerOffset = 256;  // log: 1 when there is something to take
-inline constexpr std::size_t kRingRefuseOffset = 320;  // committer: 1 when appends are refused
-inline constexpr std::size_t kRingEpochOffset = 384;   // inbox: of records ingested now
-inline constexpr std::size_t kRingEntriesOffset = 448;
+inline constexpr std::size_t kRingAnswerOffset = 256;   // log: 1 when there is something to take
+inline constexpr std::size_t kRingRefuseOffset = 320;   // committer: 1 when appends are refused
+inline constexpr std::size_t kRingEpochOffset = 384;    // inbox: of records ingested now
+inline constexpr std::size_t kRingSharersOffset = 448;  // inbox: rings of the log, this one too
+inline constexpr std::size_t kRingEntriesOffset = 512;
 
 // An entry: six words of 32 bits, then what its kind says, padded to whole units.
 enum class RingEntryKind : std::uint8_t {
@@ -62,9 +64,10 @@ class AppendRing final {
   struct Entry {
     RingEntryKind kind = RingEntryKind::kAppend;
     Durability durability = Durability::kSync;
-    Token ticket = 0;
+    std::uint32_t ticket = 0;
     std::uint32_t epoch = 0;              // kIngest
     std::uint64_t expected_sequence = 0;  // kExpect
+    std::size_t bytes = 0;                // of the whole entry
     std::vector<AppendInput> records;     // they borrow from the ring
   };
 
@@ -78,7 +81,7 @@ class AppendRing final {
   bool Peek(Entry* entry);
   void Skip();
   // Gives what was read back to the producer.
-  void Free() { Store(kRingHeadOffset, read_); }
+  void Free();
   // Bytes of entries that were published and not freed, what was skipped left out. Any thread; a
   // little old where the others go on.
   std::uint64_t UsedBytes() const;
@@ -87,6 +90,7 @@ class AppendRing final {
   void SetSleeping(bool sleeping) { Store(kRingSleepOffset, sleeping ? 1 : 0); }
   void SetRefusing(bool refusing) { Store(kRingRefuseOffset, refusing ? 1 : 0); }
   void SetEpoch(std::uint32_t epoch) { Store(kRingEpochOffset, epoch); }
+  void SetSharers(std::uint32_t rings) { Store(kRingSharersOffset, rings); }
   // Says that there is something to take. True when the producer is not looking and must be called.
   bool Announce();
 
@@ -100,6 +104,8 @@ class AppendRing final {
   MutableByteSpan memory_;
   std::uint32_t capacity_ = 0;       // units
   std::atomic<std::uint32_t> read_;  // position behind the last entry that was skipped
+  std::uint32_t freed_ = 0;          // what the head says
+  const Counted counted_{&live_rings};
 };
 
 }  // namespace seglog::log

@@ -120,7 +120,7 @@ Committer::Taken Committer::TakeFront(const Incoming& front) {
     case Request::Kind::kAppend:
       return TakeAppend(front);
     case Request::Kind::kSync:
-      AnswerWhenDurable(front.token, state_->inbox.TellRefusal());
+      AnswerWhenDurable(front.token, state_->inbox.TellRefusal(front.channel));
       return Taken::kYes;
     case Request::Kind::kWaitDurable:
       if (front.lsn <= state_->durable_lsn) {
@@ -152,7 +152,7 @@ Committer::Taken Committer::TakeFront(const Incoming& front) {
 
 Committer::Taken Committer::TakeAppend(const Incoming& front) {
   if (front.token == 0) {
-    const Status refused = state_->inbox.RefusalOfIngested(front.epoch);
+    const Status refused = state_->inbox.RefusalOfIngested(front.channel, front.epoch);
     if (!refused.ok()) {
       RefuseRequest(front, refused);
       return Taken::kYes;
@@ -204,7 +204,7 @@ Committer::Taken Committer::TakeClose(const Incoming& front) {
   if (!builder_.empty()) return Taken::kNotYet;
   close_asked_ = true;
   close_token_ = front.token;
-  close_refusal_ = state_->inbox.TellRefusal();
+  close_refusal_ = state_->inbox.TellRefusal(front.channel);
   sync_wanted_ = true;
   state_->inbox.Refuse(Status(Code::kClosed, "the log is closed"));
   return Taken::kLast;
@@ -463,9 +463,12 @@ std::uint64_t Committer::WakeAt() {
 
 void Committer::AnswerDrains() {
   if (drains_.empty()) return;
-  if (state_->inbox.waiting_bytes() > state_->options.buffered_bytes_max / 2) return;
-  for (const Token token : drains_) Answer(token, Status::Ok());
-  drains_.clear();
+  std::erase_if(drains_, [this](Token token) {
+    const std::uint64_t waiting = state_->inbox.waiting_bytes(ChannelOf(token));
+    if (waiting > state_->options.buffered_bytes_max / 2) return false;
+    Answer(token, Status::Ok());
+    return true;
+  });
 }
 
 void Committer::TakeCompletions(std::vector<Completion>* out) { MoveAll(&completions_, out); }
@@ -478,7 +481,7 @@ void Committer::Answer(Token token, const Status& status) {
 
 void Committer::RefuseRequest(const Incoming& front, const Status& why) {
   if (front.token == 0 && front.kind == Request::Kind::kAppend) {
-    state_->inbox.RefuseIngested(front.epoch, why);
+    state_->inbox.RefuseIngested(front.channel, front.epoch, why);
   } else {
     Answer(front.token, why);
   }

@@ -2,6 +2,7 @@
 #include "log/engine.h"
 
 #include "hash/crc32c.h"
+#include "log/live_objects.h"
 
 namespace seglog::log {
 namespace {
@@ -118,6 +119,9 @@ Stats Engine::GetStats() {
   stats.waiting_requests = state_.inbox.waiting_requests();
   stats.open_segments = state_.segment_files.open_count();
   stats.checksum_method = hash::Crc32cImplementation();
+  stats.live_logs = live_logs.load();
+  stats.live_channels = live_channels.load();
+  stats.live_rings = live_rings.load();
   const std::lock_guard lock(state_.mutex);
   const State::Counters& counters = state_.counters;
   stats.commits = counters.commits;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What waits to be committed, as the committer sees it: one row, in the order in which it was
-// handed over, whether it came through the ring or the inbox.
+// What waits to be committed, as the committer sees it: one row. What came by one channel has the
+// order in which it was handed over, whether through the ring or the inbox; channels take turns.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,15 @@
 
 namespace seglog::log {
 
+// A channel has its turn until it has nothing, or so many bytes of its ring were taken: then the
+// next one's are, so that who writes much keeps nobody waiting for longer.
+inline constexpr std::size_t kTurnBytesMax = 64 * 1024;
+
 // One of them. Borrows its records until Release.
 struct Incoming {
   Request::Kind kind = Request::Kind::kSync;
   Durability durability = Durability::kSync;
+  std::uint32_t channel = 0;
   Token token = 0;
   std::uint32_t epoch = 0;              // kAppend without a token
   std::uint64_t expected_sequence = 0;  // kAppend of one record; 0: any
@@ -44,13 +49,18 @@ class Intake final {
   void Release();
 
  private:
-  bool FrontOfRing();
-  void Describe(const Request& request);
+  bool FrontOfInbox();
+  bool FrontOfRings();
+  void DropFrontIfDetached();
+  void Describe(const Request& request, Queue* queue);
 
   Inbox* const inbox_;
   std::deque<Request> waiting_;  // out of the inbox
   bool has_front_ = false;
-  bool front_is_ring_entry_ = false;
+  AppendRing* front_ring_ = nullptr;  // where the front is an entry of one
+  std::uint64_t detachments_ = 0;     // that were looked at
+  std::size_t turn_ = 0;              // whose it is, in the inbox's queues
+  std::size_t turn_bytes_ = 0;
   std::optional<Request> front_request_;
   AppendRing::Entry entry_;
   std::vector<AppendInput> records_;

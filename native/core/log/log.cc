@@ -11,7 +11,9 @@
 
 #include "io/posix_file_system.h"
 #include "io/system_clock.h"
+#include "log/channel.h"
 #include "log/engine.h"
+#include "log/live_objects.h"
 #include "log/verify.h"
 #include "log/waker.h"
 
@@ -32,14 +34,12 @@ constexpr std::uint64_t kBlockedUsMax = 10'000;
 // The committer is a role, normally its thread's: who holds `role_mutex_` may step it.
 class Log::Threads final {
  public:
-  Threads(std::string directory, const Options& options, std::string lock_owner, Token token,
-          MutableByteSpan ring, WakeFunction wake)
-      : directory_(std::move(directory)),
-        options_(options),
-        lock_owner_(std::move(lock_owner)),
-        wake_(std::move(wake)) {
-    if (!ring.empty()) ring_.emplace(ring);
-    threads_.emplace_back([this, token] { RunCommitter(token); });
+  Threads(std::string directory, const Options& options, std::string lock_owner,
+          std::shared_ptr<Channel> first, OpenedFunction opened)
+      : directory_(std::move(directory)), options_(options), lock_owner_(std::move(lock_owner)) {
+    threads_.emplace_back([this, first = std::move(first), opened = std::move(opened)]() mutable {
+      RunCommitter(std::move(first), std::move(opened));
+    });
     threads_.emplace_back([this] { RunDestager(); });
     threads_.emplace_back([this] { RunReader(); });
   }
@@ -65,6 +65,29 @@ class Log::Threads final {
     blocked_waker_.Notify();
   }
 
+  bool Attach(std::shared_ptr<Channel> channel) {
+    {
+      const std::lock_guard lock(engine_->state().mutex);
+      if (!inbox().Attach(std::move(channel))) return false;
+    }
+    NotifyCommitter();  // So that its ring says whether the committer sleeps.
+    return true;
+  }
+
+  void Detach(const Channel& channel) {
+    {
+      // What the committer copies, it copies under this lock.
+      const std::lock_guard lock(engine_->state().mutex);
+      inbox().Detach(channel.number());
+    }
+    const std::lock_guard lock(mutex_);
+    std::erase_if(reads_waiting_,
+                  [&](const Read& read) { return ChannelOf(read.token) == channel.number(); });
+    for (VerifyJob& job : verifications_) {
+      job.cancelled = job.cancelled || ChannelOf(job.token) == channel.number();
+    }
+  }
+
   void SubmitRead(const ReadRequest& request, Token token) {
     {
       const std::lock_guard lock(mutex_);
@@ -87,43 +110,46 @@ class Log::Threads final {
   }
 
   void Complete(Token token, const Status& status) {
-    std::vector<Completion> one(1);
-    one.front().token = token;
-    one.front().status = status;
-    Deliver(&one);
-  }
-
-  void TakeAnswers(Answers* out) {
-    const std::lock_guard lock(results_mutex_);
-    MoveAll(&answered_.completions, &out->completions);
-    MoveAll(&answered_.reads, &out->reads);
-    MoveAll(&answered_.verifications, &out->verifications);
+    Completion one;
+    one.token = token;
+    one.status = status;
+    if (const auto channel = inbox().Find(ChannelOf(token))) channel->Deliver(std::move(one));
   }
 
   Completion AwaitHere(Token token) {
-    std::optional<Completion> answer;
-    while (!answer.has_value()) {
-      const std::uint64_t seen = blocked_waker_.events();
-      StepOutcome outcome = StepOutcome::kProgress;
-      {
-        const std::lock_guard role(role_mutex_);
-        // The committer's thread may have been quicker.
-        answer = TakeAnswerTo(token);
-        while (!answer.has_value() && outcome == StepOutcome::kProgress) {
-          outcome = StepCommitter();
-          answer = TakeAnswerTo(token);
-        }
-        // The thread sleeps for longer than the mark may wait.
-        if (engine_->committer().WakeAt() < committer_sleeps_until_.load()) {
-          committer_waker_.Notify();
-        }
+    const std::shared_ptr<Channel> channel = inbox().Find(ChannelOf(token));
+    SEGLOG_ASSERT(channel != nullptr);
+    while (true) {
+      const std::uint64_t seen = role_waker_.events();
+      const std::uint64_t seen_blocked = blocked_waker_.events();
+      // Another thread that commits may have been quicker.
+      std::optional<Completion> answer = channel->TakeAnswerTo(token);
+      if (answer.has_value()) return *std::move(answer);
+      std::unique_lock role(role_mutex_, std::try_to_lock);
+      if (!role.owns_lock()) {
+        // Not on the mutex: who has the role may be busy with others for long after our answer.
+        role_waker_.Sleep(seen, UINT64_MAX);
+        continue;
       }
-      if (!answer.has_value()) blocked_waker_.Sleep(seen, kBlockedUsMax);
+      StepOutcome outcome = StepOutcome::kProgress;
+      while (!answer.has_value() && outcome == StepOutcome::kProgress) {
+        outcome = StepCommitter();
+        answer = channel->TakeAnswerTo(token);
+      }
+      // The thread sleeps for longer than the mark may wait.
+      if (engine_->committer().WakeAt() < committer_sleeps_until_.load()) NotifyCommitter();
+      role.unlock();
+      role_waker_.Notify();
+      if (answer.has_value()) return *std::move(answer);
+      blocked_waker_.Sleep(seen_blocked, kBlockedUsMax);
     }
-    return *std::move(answer);
   }
 
  private:
+  struct Read {
+    ReadRequest request;
+    Token token = 0;
+  };
   struct VerifyJob {
     Token token = 0;
     bool with_progress = false;
@@ -132,7 +158,9 @@ class Log::Threads final {
     std::uint64_t bytes_told = 0;
   };
 
-  Status Open() {
+  Inbox& inbox() { return engine().state().inbox; }
+
+  Status Open(std::shared_ptr<Channel> first) {
     const io::PosixOptions posix{
         .directory = directory_,
         .create = options_.create != CreateMode::kNever && !options_.read_only,
@@ -153,16 +181,18 @@ class Log::Threads final {
     const Environment environment{.fs = fs_.get(), .clock = &clock_, .random = &random_};
     Result<std::unique_ptr<Engine>> engine = Engine::Open(environment, options_, &report_);
     if (!engine.ok()) return engine.status();
-    if (ring_.has_value()) engine.value()->state().inbox.AttachRing(&*ring_);
     engine_ = std::move(engine).value();
+    const bool attached = Attach(std::move(first));
+    SEGLOG_ASSERT(attached);
     opened_.store(true);
     return Status::Ok();
   }
 
-  void RunCommitter(Token token) {
-    const Status opened = Open();
-    Complete(token, opened);
-    if (!opened.ok()) return;
+  void RunCommitter(std::shared_ptr<Channel> first, OpenedFunction opened) {
+    const Status status = Open(std::move(first));
+    if (!status.ok()) lock_.reset();  // Another opening may be tried while this one is looked at.
+    opened(status);
+    if (!status.ok()) return;
     NotifyAll();
     if (options_.read_only) return;
     while (!stopping_.load()) {
@@ -174,22 +204,11 @@ class Log::Threads final {
         while (outcome == StepOutcome::kProgress && !stopping_.load()) outcome = StepCommitter();
         wake_at = engine_->committer().WakeAt();
       }
+      role_waker_.Notify();
       if (outcome == StepOutcome::kIdle) Rest(seen, wake_at);
       // Only the destager can end this; a flush may become due meanwhile.
       if (outcome == StepOutcome::kBlocked) committer_waker_.Sleep(seen, kBlockedUsMax);
     }
-  }
-
-  // Under role_mutex_.
-  std::optional<Completion> TakeAnswerTo(Token token) {
-    const std::lock_guard lock(results_mutex_);
-    for (Completion& one : answered_.completions) {
-      if (one.token != token) continue;
-      Completion answer = std::move(one);
-      one = Completion();  // token 0: nobody's
-      return answer;
-    }
-    return std::nullopt;
   }
 
   // Under role_mutex_.
@@ -212,8 +231,8 @@ class Log::Threads final {
         sched_yield();
       }
     }
-    // The producer rouses us from here on; what it published before it saw that, we see.
-    if (ring_.has_value()) ring_->SetSleeping(true);
+    // Producers rouse us from here on; what they published before they saw that, we see.
+    inbox().SetSleeping(true);
     if (!HasUnread()) {
       const std::uint64_t now = clock_.BootMicros();
       committer_sleeps_until_.store(wake_at);
@@ -221,12 +240,12 @@ class Log::Threads final {
                              wake_at == UINT64_MAX ? wake_at : wake_at - std::min(now, wake_at));
       committer_sleeps_until_.store(0);
     }
-    if (ring_.has_value()) ring_->SetSleeping(false);
+    inbox().SetSleeping(false);
     const bool work = HasUnread() || committer_waker_.events() != seen;
     work_comes_quickly_ = work && clock_.BootMicros() - since <= kSpinUsMax;
   }
 
-  bool HasUnread() const { return ring_.has_value() && ring_->HasUnread(); }
+  bool HasUnread() { return inbox().HasUnread(); }
 
   void RunDestager() {
     if (!WaitForEngine(&destager_waker_) || options_.read_only) return;
@@ -247,7 +266,7 @@ class Log::Threads final {
     if (!WaitForEngine(&reader_waker_)) return;
     while (!stopping_.load()) {
       const std::uint64_t seen = reader_waker_.events();
-      std::optional<std::pair<ReadRequest, Token>> read;
+      std::optional<Read> read;
       VerifyJob* job = nullptr;
       bool cancelled = false;
       {
@@ -267,15 +286,12 @@ class Log::Threads final {
     }
   }
 
-  void AnswerRead(const std::pair<ReadRequest, Token>& read) {
+  void AnswerRead(const Read& read) {
     ReadResult result;
-    result.token = read.second;
-    engine_->reader().Read(read.first, &result);
-    {
-      const std::lock_guard lock(results_mutex_);
-      answered_.reads.push_back(std::move(result));
-    }
-    Announce();
+    result.token = read.token;
+    engine_->reader().Read(read.request, &result);
+    const auto channel = inbox().Find(ChannelOf(read.token));
+    if (channel != nullptr) channel->Deliver(std::move(result));
   }
 
   void StepVerification(VerifyJob* job, bool cancelled) {
@@ -297,14 +313,8 @@ class Log::Threads final {
       const std::lock_guard lock(mutex_);
       verifications_.pop_front();
     }
-    {
-      const std::lock_guard lock(results_mutex_);
-      // What was not taken meanwhile is out of date.
-      std::erase_if(answered_.verifications,
-                    [&](const auto& older) { return older.token == result.token; });
-      answered_.verifications.push_back(std::move(result));
-    }
-    Announce();
+    const auto channel = inbox().Find(ChannelOf(result.token));
+    if (channel != nullptr) channel->Deliver(std::move(result));
   }
 
   bool WaitForEngine(Waker* waker) {
@@ -316,23 +326,30 @@ class Log::Threads final {
     return false;
   }
 
+  // To each channel what is its own, in order.
   void Deliver(std::vector<Completion>* answers) {
-    {
-      const std::lock_guard lock(results_mutex_);
-      MoveAll(answers, &answered_.completions);
+    while (!answers->empty()) {
+      const std::uint32_t number = ChannelOf(answers->front().token);
+      const auto its = [number](const Completion& one) { return ChannelOf(one.token) == number; };
+      const auto channel = inbox().Find(number);
+      if (std::all_of(answers->begin(), answers->end(), its)) {
+        if (channel != nullptr) channel->Deliver(answers);
+        answers->clear();
+      } else {
+        const auto others = std::stable_partition(answers->begin(), answers->end(), its);
+        std::vector<Completion> own(std::make_move_iterator(answers->begin()),
+                                    std::make_move_iterator(others));
+        answers->erase(answers->begin(), others);
+        if (channel != nullptr) channel->Deliver(&own);
+      }
     }
-    Announce();
-  }
-
-  // The caller's thread is called, unless it is looking.
-  void Announce() {
-    if (!ring_.has_value() || ring_->Announce()) wake_();
+    role_waker_.Notify();
   }
 
   const std::string directory_;
   const Options options_;
   const std::string lock_owner_;
-  const WakeFunction wake_;
+  const Counted counted_{&live_logs};
   io::SystemClock clock_;
   io::SystemRandom random_;
   std::unique_ptr<io::FileSystem> fs_;
@@ -340,7 +357,6 @@ class Log::Threads final {
   RecoveryReport report_;
   std::unique_ptr<Engine> engine_;
 
-  std::optional<AppendRing> ring_;
   std::atomic<bool> opened_{false};  // engine_ is there, for good
   std::atomic<bool> stopping_{false};
 
@@ -352,29 +368,31 @@ class Log::Threads final {
   Waker committer_waker_;
   Waker destager_waker_;
   Waker reader_waker_;
-  Waker blocked_waker_;  // of a caller that commits itself and waits for the destager
+  Waker blocked_waker_;  // of callers that commit themselves and wait for the destager
+  Waker role_waker_;     // of those who want the role, or an answer by who has it
 
   std::mutex mutex_;
-  std::deque<std::pair<ReadRequest, Token>> reads_waiting_;  // guarded by mutex_, as below
+  std::deque<Read> reads_waiting_;  // guarded by mutex_, as below
   std::deque<VerifyJob> verifications_;
-
-  std::mutex results_mutex_;
-  Answers answered_;  // guarded by results_mutex_
 
   std::vector<std::thread> threads_;
 };
 
 std::unique_ptr<Log> Log::Start(std::string directory, const Options& options,
-                                std::string lock_owner, Token token, MutableByteSpan ring,
-                                WakeFunction wake) {
+                                std::string lock_owner, std::shared_ptr<Channel> first,
+                                OpenedFunction opened) {
   return std::unique_ptr<Log>(new Log(std::make_unique<Threads>(
-      std::move(directory), options, std::move(lock_owner), token, ring, std::move(wake))));
+      std::move(directory), options, std::move(lock_owner), std::move(first), std::move(opened))));
 }
 
 Log::Log(std::unique_ptr<Threads> threads) : threads_(std::move(threads)) {}
 Log::~Log() = default;
 
 const RecoveryReport& Log::recovery() const { return threads_->report(); }
+
+bool Log::Attach(std::shared_ptr<Channel> channel) { return threads_->Attach(std::move(channel)); }
+
+void Log::Detach(const Channel& channel) { threads_->Detach(channel); }
 
 StreamHandle Log::HandleOf(std::string_view key) { return threads_->engine().HandleOf(key); }
 
@@ -396,7 +414,9 @@ Status Log::Append(std::span<const AppendInput> records, Durability durability, 
   return Status::Ok();
 }
 
-Status Log::TellRefusal() { return threads_->engine().state().inbox.TellRefusal(); }
+Status Log::TellRefusal(std::uint32_t channel) {
+  return threads_->engine().state().inbox.TellRefusal(channel);
+}
 
 void Log::Rouse() { threads_->NotifyCommitter(); }
 
@@ -466,7 +486,5 @@ void Log::CancelVerify(Token token) { threads_->CancelVerify(token); }
 std::uint64_t Log::DurableLsn() const { return threads_->engine().DurableLsn(); }
 
 Stats Log::GetStats() { return threads_->engine().GetStats(); }
-
-void Log::TakeAnswers(Answers* out) { threads_->TakeAnswers(out); }
 
 }  // namespace seglog::log

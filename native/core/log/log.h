@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // An open log with its threads: the committer (opens, commits, closes), the destager and the
-// reader. Callers submit requests that carry a token and never wait; each token is answered by
-// exactly one Completion, in the order in which its durability is reached. This is all that the
-// binding knows.
+// reader. Its users, each by a channel (channel.h), submit requests that carry a token and never
+// wait; each token is answered by exactly one Completion, in the order in which its durability is
+// reached. Log, channel and registry are all that the binding knows.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,14 @@ namespace seglog::log {
 
 // Index of a stream in this process; valid while the log is open. Not stored anywhere.
 using StreamHandle = std::uint32_t;
+// The number of the channel that the answer goes to, above a ticket that its user chose; a ticket
+// of 0 wants no answer.
 using Token = std::uint64_t;
+constexpr Token TokenOf(std::uint32_t channel, std::uint32_t ticket) {
+  return Token{channel} << 32 | ticket;
+}
+constexpr std::uint32_t ChannelOf(Token token) { return static_cast<std::uint32_t>(token >> 32); }
+constexpr std::uint32_t TicketOf(Token token) { return static_cast<std::uint32_t>(token); }
 
 struct AppendInput {
   StreamHandle stream = 0;
@@ -152,27 +159,35 @@ struct Stats {
   bool failed = false;
   std::string write_method;  // of the journal, e.g. "O_DIRECT+RWF_DSYNC"
   std::string checksum_method;
+  // In this process, whatever the log: open logs, their channels, and the channels' rings.
+  std::uint64_t live_logs = 0, live_channels = 0, live_rings = 0;
 };
 
+class Channel;
 struct Request;
 
 // Any thread, unless said otherwise.
 class Log final {
  public:
-  // Called on the log's threads when there is something to take; must not call back into the log.
-  using WakeFunction = std::function<void()>;
+  // Called on a thread of the log when recovery has ended, well or not; before that only the
+  // destructor is allowed, and after a failure only recovery() besides. The lock is free by then.
+  using OpenedFunction = std::function<void(const Status&)>;
 
-  // Starts opening `directory`. The token is answered when recovery has ended; before that only
-  // Destroy is allowed.
-  // `ring` (append_ring.h) outlives the log; empty: everything comes by the calls below.
+  // Starts opening `directory`; where that goes well, `first` is attached.
   static std::unique_ptr<Log> Start(std::string directory, const Options& options,
-                                    std::string lock_owner, Token token, MutableByteSpan ring,
-                                    WakeFunction wake);
+                                    std::string lock_owner, std::shared_ptr<Channel> first,
+                                    OpenedFunction opened);
   // Stops the threads without flushing anything that was not asked for, and joins them.
   ~Log();
 
-  // Valid once the opening token was answered, successfully or with kCorrupt.
+  // Valid once it is opened, successfully or with kCorrupt.
   const RecoveryReport& recovery() const;
+
+  // One more user. False once the log closes.
+  bool Attach(std::shared_ptr<Channel> channel);
+  // The end of one, at any moment: what it handed over is in a commit already, whole, or dropped,
+  // and when this returns nothing of it is touched any more.
+  void Detach(const Channel& channel);
 
   // The handle of a key, existing stream or not. A stream exists once a record of it is accepted.
   // Makes an entry for a key that has none; Find does not.
@@ -184,24 +199,24 @@ class Log final {
 
   // Copies its input. A refusal (kQueueFull, kTooLarge, kClosed, kFailed, kReadOnly, kNoSpace) is
   // returned at once, and then no completion follows. A batch is atomic: all or none of it
-  // survives. Token 0: no completion at all. `expected_sequence`, of a single record: answered with
-  // kSeqConflict, the sequence it would get as detail, where that is another. 0: any.
+  // survives. Ticket 0: no completion at all. `expected_sequence`, of a single record: answered
+  // with kSeqConflict, the sequence it would get as detail, where that is another. 0: any.
   Status Append(std::span<const AppendInput> records, Durability durability, Token token,
                 std::uint64_t expected_sequence = 0);
   // Why the log takes no appends any more, or why one without a token was refused since somebody
-  // was told last (a later Append without a token, Sync and Close tell it too).
-  Status TellRefusal();
-  // The ring has something to read and the committer sleeps.
+  // was told last (a later Append without a token, Sync and Close tell it too). By one channel.
+  Status TellRefusal(std::uint32_t channel);
+  // A ring has something to read and the committer sleeps.
   void Rouse();
 
-  // With a ring, this and everything below that has a token, save Drain, Read and Verify, is taken
-  // when the ring's next kRequest entry is reached; so is an Append.
-  // Answered when everything accepted before the call is durable.
+  // Where its channel has a ring, this and everything below that has a token, save Drain, Read and
+  // Verify, is taken when the ring's next kRequest entry is reached; so is an Append. Answered when
+  // everything accepted before the call is durable.
   void Sync(Token token);
   // Answered when every surviving record with an LSN up to `lsn` is durable. Asks for a sync if
   // needed.
   void WaitDurable(std::uint64_t lsn, Token token);
-  // Answered when fewer bytes wait than half the bound: room for ingest again.
+  // Answered when fewer bytes of the channel wait than half the bound: room for ingest again.
   void Drain(Token token);
   // Ends the stream's segment; sealing itself goes on in the background. Durable when answered.
   void Seal(StreamHandle stream, Token token);
@@ -212,8 +227,8 @@ class Log final {
   // Goes on after a full disk.
   void Resume();
   // Commits on the calling thread what was handed over up to the request with this token, and
-  // returns its answer, which TakeAnswers does not give again. For a token that was published in
-  // the ring, or submitted.
+  // returns its answer, which the channel does not give again. For a token that was published in
+  // the ring, or submitted; any number of threads.
   Completion AwaitHere(Token token);
 
   // Answered by a ReadResult.
@@ -223,14 +238,12 @@ class Log final {
   void Verify(bool with_progress, Token token);
   // Ends it at the next piece, with what was found so far; fine if it has ended.
   void CancelVerify(Token token);
-  // Commits and syncs what was accepted, writes the catalogue, answers. Later calls: kClosed.
+  // Commits and syncs what was accepted, writes the catalogue, answers. Later calls: kClosed. While
+  // others are attached that did not ask for it, it is a Sync: the last one closes.
   void Close(Token token);
 
   std::uint64_t DurableLsn() const;
   Stats GetStats();
-
-  // Adds what was answered since the last call. One thread at a time.
-  void TakeAnswers(Answers* out);
 
  private:
   class Threads;

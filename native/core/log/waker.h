@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What one thread sleeps on until another has something for it. Telling costs no system call while
-// the thread is awake.
+// What threads sleep on until another has something for them. Telling costs no system call while
+// all are awake.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@
 
 namespace seglog::log {
 
-// Notify: any thread. The rest: the one thread that sleeps.
+// Any thread.
 class Waker final {
  public:
   // Counted, so that nothing is missed between looking and sleeping: read it before looking.
@@ -19,28 +19,28 @@ class Waker final {
 
   void Notify() {
     events_.fetch_add(1);
-    if (!asleep_.load()) return;
-    // The lock: the sleeper is either before its look at events_, or waits.
+    if (asleep_.load() == 0) return;
+    // The lock: a sleeper is either before its look at events_, or waits.
     { const std::lock_guard lock(mutex_); }
-    changed_.notify_one();
+    changed_.notify_all();
   }
 
   // Until an event after the `seen` ones, or for so many microseconds (UINT64_MAX: for ever).
   void Sleep(std::uint64_t seen, std::uint64_t micros) {
     std::unique_lock lock(mutex_);
-    asleep_.store(true);
+    asleep_.fetch_add(1);
     const auto roused = [&] { return events_.load() != seen; };
     if (micros == UINT64_MAX) {
       changed_.wait(lock, roused);
     } else {
       changed_.wait_for(lock, std::chrono::microseconds{micros}, roused);
     }
-    asleep_.store(false);
+    asleep_.fetch_sub(1);
   }
 
  private:
   std::atomic<std::uint64_t> events_{0};
-  std::atomic<bool> asleep_{false};
+  std::atomic<std::uint32_t> asleep_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
 };
