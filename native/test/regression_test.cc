@@ -62,14 +62,14 @@ TEST(RegressionTest, WhatIsIngestedBehindARefusedRecordIsRefusedAlthoughSyncTold
   const Options options;
   const Status full(Code::kNoSpace, "the disk is full");
   Inbox inbox(options);
-  inbox.RefuseIngested(0, full);
-  EXPECT_EQ(inbox.TellRefusal().code(), Code::kNoSpace);  // The answer of sync().
-  EXPECT_FALSE(inbox.RefusalOfIngested(0).ok());
-  inbox.RefuseIngested(0, full);
-  EXPECT_FALSE(inbox.RefusalOfIngested(1).ok());
-  EXPECT_EQ(inbox.TellRefusal().code(), Code::kNoSpace);
-  EXPECT_TRUE(inbox.RefusalOfIngested(2).ok());
-  EXPECT_TRUE(inbox.TellRefusal().ok());
+  inbox.RefuseIngested(0, 0, full);
+  EXPECT_EQ(inbox.TellRefusal(0).code(), Code::kNoSpace);  // The answer of sync().
+  EXPECT_FALSE(inbox.RefusalOfIngested(0, 0).ok());
+  inbox.RefuseIngested(0, 0, full);
+  EXPECT_FALSE(inbox.RefusalOfIngested(0, 1).ok());
+  EXPECT_EQ(inbox.TellRefusal(0).code(), Code::kNoSpace);
+  EXPECT_TRUE(inbox.RefusalOfIngested(0, 2).ok());
+  EXPECT_TRUE(inbox.TellRefusal(0).ok());
 }
 
 // A file taken into the free ones before a crash was listed twice after it.

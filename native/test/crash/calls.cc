@@ -115,7 +115,7 @@ Submitted::Record Life::MakeRecord() {
 // ingest() tells of a refusal before it takes anything.
 bool Life::RefusalIsTold() {
   if (!handover_.refuses()) return false;
-  const Status why = engine_->state().inbox.TellRefusal();
+  const Status why = engine_->state().inbox.TellRefusal(0);
   if (why.ok()) return false;
   if (disk_->crashed()) return true;
   model_->RefusalTold();

@@ -22,12 +22,11 @@ test::RingRecord RingRecordOf(const log::AppendInput& input) {
 Handover::Handover(std::size_t ring_bytes) {
   if (ring_bytes == 0) return;
   producer_ = std::make_unique<test::RingProducer>(ring_bytes / log::kRingUnitBytes);
-  ring_ = std::make_unique<log::AppendRing>(producer_->memory());
 }
 
 void Handover::Attach(log::Engine* engine) {
   engine_ = engine;
-  if (has_ring()) engine->state().inbox.AttachRing(ring_.get());
+  if (has_ring()) engine->state().inbox.AttachRing(producer_->memory());
 }
 
 Handover::Result Handover::Append(const Submitted& request) {

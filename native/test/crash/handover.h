@@ -43,7 +43,6 @@ class Handover final {
   Result AppendByInbox(const Submitted& request, std::span<const log::AppendInput> inputs);
 
   std::unique_ptr<test::RingProducer> producer_;
-  std::unique_ptr<log::AppendRing> ring_;
   log::Engine* engine_ = nullptr;
 };
 
