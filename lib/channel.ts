@@ -22,7 +22,7 @@ const PUBLISH_BYTES = 64 * 1024;
 /** The ring of a larger `bufferedBytesMax`; what does not fit waits in JavaScript. */
 const RING_BYTES_MAX = 256 * 1024 * 1024;
 /** An append this soon after the last answer belongs to a loop that waits for answers. */
-const FOLLOWS_MS = 0.15;
+const FOLLOWS_MS = 0.5;
 /** Where looking was in vain so often in a row, the disk is slower than looking is worth: seldom tried again. */
 const VAIN_MAX = 3;
 const VAIN_TRY_EVERY = 64;

@@ -35,7 +35,7 @@ test('log.options has all options, with what was given and the defaults', async 
     frameBytesMax: 65_536,
     destageBytes: 512 * 1024,
     carryBytesMax: 128 * 1024,
-    outOfLineBytes: 2 ** 20,
+    outOfLineBytes: 256 * 1024,
     markDelayMs: 5,
     lsnReserve: 2 ** 20,
     commit: { pollUsMax: 300 },

@@ -4,8 +4,11 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 namespace seglog {
 namespace {
@@ -14,11 +17,61 @@ namespace {
 // would keep it for the thread that freed it: a process with many logs has hundreds of those.
 constexpr std::size_t kMappedBytesMin = 32 * 1024;
 
+// Of mappings that were freed the process keeps a few for the next who wants one: the first touch
+// of fresh pages costs more than to fill them.
+constexpr std::size_t kKeptMax = 8;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::size_t kKeptBytesMax = 0;  // Who uses what was freed shall be found.
+#else
+constexpr std::size_t kKeptBytesMax = 8 * 1024 * 1024;
+#endif
+
+class KeptMappings final {
+ public:
+  // Null where there is none of that size.
+  std::byte* Take(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (kept_[i].bytes != bytes) continue;
+      std::byte* const memory = kept_[i].memory;
+      kept_bytes_ -= bytes;
+      kept_[i] = kept_[--count_];
+      return memory;
+    }
+    return nullptr;
+  }
+
+  bool Keep(std::byte* memory, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (count_ == kKeptMax || kept_bytes_ + bytes > kKeptBytesMax) return false;
+    kept_[count_++] = {.memory = memory, .bytes = bytes};
+    kept_bytes_ += bytes;
+    return true;
+  }
+
+ private:
+  struct Mapping {
+    std::byte* memory = nullptr;
+    std::size_t bytes = 0;
+  };
+
+  std::mutex mutex_;
+  std::array<Mapping, kKeptMax> kept_;
+  std::size_t count_ = 0;
+  std::size_t kept_bytes_ = 0;
+};
+
+// Never destroyed: threads may outlive static objects.
+KeptMappings& Kept() {
+  static KeptMappings* const kept = new KeptMappings();
+  return *kept;
+}
+
 std::byte* Allocate(std::size_t bytes) {
   void* memory = nullptr;
   if (bytes < kMappedBytesMin) {
     memory = std::aligned_alloc(kPageBytes, bytes);
-  } else {
+  } else if (memory = Kept().Take(bytes); memory == nullptr) {
     memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) memory = nullptr;
   }
@@ -26,17 +79,23 @@ std::byte* Allocate(std::size_t bytes) {
   return static_cast<std::byte*>(memory);
 }
 
+// Mappings have few sizes, so that one that is kept fits the next who wants one.
+std::size_t CapacityOf(std::size_t bytes) {
+  return bytes < kMappedBytesMin ? AlignUp(bytes, kPageBytes) : std::bit_ceil(bytes);
+}
+
 }  // namespace
 
 void FreePages::operator()(std::byte* memory) const {
   if (bytes < kMappedBytesMin) return std::free(memory);
+  if (Kept().Keep(memory, bytes)) return;
   const int unmapped = ::munmap(memory, bytes);
   SEGLOG_ASSERT(unmapped == 0);
 }
 
 void AlignedBuffer::Reserve(std::size_t capacity) {
   if (capacity <= capacity_) return;
-  const std::size_t grown = AlignUp(std::max(capacity, capacity_ * 2), kPageBytes);
+  const std::size_t grown = CapacityOf(std::max(capacity, capacity_ * 2));
   std::byte* const memory = Allocate(grown);
   if (size_ > 0) std::memcpy(memory, data_.get(), size_);
   data_ = Memory(memory, FreePages{grown});

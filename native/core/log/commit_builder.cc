@@ -15,6 +15,9 @@ constexpr std::uint64_t kTruncateBytes = 8 + 24;
 constexpr std::uint64_t kBytesItemOverhead = 8 + 24 + 8 /* padding */;
 constexpr std::uint64_t kRecordOverhead = 2 /* table */ + 10 /* LSN difference */;
 
+// Without a sync of its own a body costs less: so much smaller ones pay.
+constexpr std::uint64_t kUnsyncedBodyShare = 4;
+
 constexpr std::uint64_t CreateStreamBytes(std::size_t key_bytes) {
   return 8 + 16 + AlignUp<std::uint64_t>(key_bytes, 8);
 }
@@ -194,7 +197,11 @@ CommitBuilder::Part& CommitBuilder::PartOf(StreamHandle handle) {
   return parts_[index - 1];
 }
 
-void CommitBuilder::BuildFrames() {
+void CommitBuilder::BuildFrames(bool synced) {
+  const std::uint64_t bytes_min = state_->options.out_of_line_bytes;
+  body_bytes_min_ = bytes_min == 0 ? UINT64_MAX
+                    : synced       ? bytes_min
+                                   : std::max<std::uint64_t>(1, bytes_min / kUnsyncedBodyShare);
   PlaceParts();
   for (const Part& part : parts_) {
     BuildPart(part);
@@ -318,7 +325,7 @@ std::size_t CommitBuilder::BuildBody(Stream* stream, const Part& part,
                                      bool with_lsn_differences) {
   const Options& options = state_->options;
   Segment& segment = *stream->open_segment();
-  segment.bulk = options.out_of_line_bytes != 0 && part.bytes >= options.out_of_line_bytes;
+  segment.bulk = part.bytes >= body_bytes_min_;
   if (!segment.bulk || segment.body != nullptr || segment.destaging) return 0;
   format::BodyItem item{.stream_id = stream->id,
                         .segment_id = segment.row.id,
@@ -348,8 +355,9 @@ std::size_t CommitBuilder::BuildBody(Stream* stream, const Part& part,
     item.last_lsn = records[taken - 1].lsn;
   }
   if (!has_room) {
+    if (segment.room_wanted == 0) state_->room_queue.push_back(part.stream);
     segment.room_wanted = part.bytes;
-    state_->QueueForDestage(part.stream);
+    state_->destager_has_news = true;
   }
   if (taken == 0) return 0;
   FillBody(item, body.get());

@@ -43,8 +43,9 @@ class CommitBuilder final {
                  Completion* answer);
   // The sequence that a record would get that is added now.
   std::uint64_t NextSequence(StreamHandle stream) const;
-  // Writes what AddAppend collected: a frame or more for each stream.
-  void BuildFrames();
+  // Writes what AddAppend collected: a frame or more for each stream. `synced`: the commit is, as
+  // far as is known.
+  void BuildFrames(bool synced);
   // Ends the stream's open segment; after BuildFrames. False when it does not fit.
   bool AddSeal(StreamHandle handle);
 
@@ -118,7 +119,8 @@ class CommitBuilder final {
   format::FrameBodyBuilder frame_body_;
   std::uint64_t time_us_ = 0;
   std::uint64_t bytes_max_ = 0;
-  std::uint64_t bytes_bound_ = 0;  // what the block takes at most with all that was added
+  std::uint64_t body_bytes_min_ = 0;  // so much of a stream goes out of line
+  std::uint64_t bytes_bound_ = 0;     // what the block takes at most with all that was added
   std::uint64_t record_count_ = 0;
   std::uint64_t carried_bytes_ = 0;
   std::vector<Body> bodies_;

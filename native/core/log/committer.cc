@@ -71,7 +71,7 @@ StepOutcome Committer::Gather() {
   if (builder_.empty() && state_->fill_orders.empty()) CaptureIfWanted();
   // On a full disk an order may wait for the next file for long: requests go on in this one.
   if (switch_bytes_ == 0 || state_->no_space) TakeRequests();
-  builder_.BuildFrames();
+  builder_.BuildFrames(sync_wanted_);
   intake_.Release();
   if (switch_bytes_ != 0 && builder_.empty()) {
     const StepOutcome switched = SwitchJournal();
@@ -134,7 +134,7 @@ Committer::Taken Committer::TakeFront(const Incoming& front) {
       return Taken::kYes;
     case Request::Kind::kSeal:
     case Request::Kind::kTruncateBefore:
-      builder_.BuildFrames();
+      builder_.BuildFrames(sync_wanted_);
       if (front.kind == Request::Kind::kSeal
               ? !builder_.AddSeal(front.stream)
               : !builder_.AddTruncation(front.stream, front.sequence)) {

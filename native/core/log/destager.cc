@@ -43,6 +43,13 @@ StepOutcome Destager::Step() {
   }
   if (journal_bytes != 0) return PrepareJournal(journal_bytes);
   if (closing) return StepClosing();
+  StreamHandle handle = 0;
+  std::shared_ptr<Segment> segment;
+  // Until there is room, what is large is written twice.
+  if (RoomIsWanted(&handle, &segment)) {
+    const Status made = MakeRoom(handle, segment.get());
+    return made.ok() ? StepOutcome::kProgress : Fail(made);
+  }
   format::CatalogDropped dropped;
   if (DropIsDue(&dropped)) return DropSegment(dropped);
   if (phase_ == Phase::kNone && CheckpointIsDue()) {
@@ -119,13 +126,11 @@ StepOutcome Destager::PrepareJournal(std::uint64_t bytes) {
 StepOutcome Destager::StepQueue() {
   StreamHandle handle = 0;
   std::shared_ptr<Segment> segment;
-  bool room_wanted = false;
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->destage_queue.empty()) return StepOutcome::kIdle;
     handle = state_->destage_queue.front();
-    room_wanted = RoomIsWanted(handle, &segment);
-    if (!room_wanted && !FindSegmentToDestage(handle, &segment) && !FindSegmentToSeal(handle)) {
+    if (!FindSegmentToDestage(handle, &segment) && !FindSegmentToSeal(handle)) {
       state_->table.at(handle).queued_for_destage = false;
       state_->destage_queue.pop_front();
       return StepOutcome::kProgress;
@@ -133,16 +138,19 @@ StepOutcome Destager::StepQueue() {
   }
   if (segment == nullptr) return StepOutcome::kProgress;
   bool progress = false;
-  const Status done =
-      room_wanted ? MakeRoom(handle, segment.get()) : DestageChunk(handle, segment, &progress);
-  return done.ok() ? StepOutcome::kProgress : Fail(done);
+  const Status destaged = DestageChunk(handle, segment, &progress);
+  return destaged.ok() ? StepOutcome::kProgress : Fail(destaged);
 }
 
-bool Destager::RoomIsWanted(StreamHandle handle, std::shared_ptr<Segment>* segment) {
-  Stream& stream = state_->table.at(handle);
-  if (stream.open_segment() == nullptr || stream.open_segment()->room_wanted == 0) return false;
-  *segment = stream.segments.back();
-  return true;
+bool Destager::RoomIsWanted(StreamHandle* handle, std::shared_ptr<Segment>* segment) {
+  const std::lock_guard lock(state_->mutex);
+  while (!state_->room_queue.empty()) {
+    *handle = state_->room_queue.front();
+    state_->room_queue.pop_front();
+    *segment = state_->table.at(*handle).segments.back();
+    if ((*segment)->room_wanted != 0) return true;  // Else it rotated since.
+  }
+  return false;
 }
 
 // The file's name and its header are durable when a body may go to it. What bodies need is known to

@@ -84,7 +84,7 @@ class Destager final {
 
   StepOutcome StepQueue();
   // Gives the stream's open segment a file with blocks for bodies, where one was in want of it.
-  bool RoomIsWanted(StreamHandle handle, std::shared_ptr<Segment>* segment);
+  bool RoomIsWanted(StreamHandle* handle, std::shared_ptr<Segment>* segment);
   Status MakeRoom(StreamHandle handle, Segment* segment);
   format::SegmentHeader HeaderOf(const Stream& stream, const Segment& segment) const;
   // Writes and syncs one chunk. `whole`: everything of an ended segment, whole pages otherwise.

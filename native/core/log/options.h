@@ -48,8 +48,9 @@ struct Options {
   std::uint64_t carry_bytes_max = 128u
                                   << 10;  // a stream with less pending is carried forward instead
   // What a commit adds to one stream is written straight to its segment, and not to the journal,
-  // when it is at least so much and the segment's file has room. 0: never.
-  std::uint64_t out_of_line_bytes = 1u << 20;
+  // when it is at least so much (a quarter of it where the commit is not synced) and the segment's
+  // file has room. 0: never.
+  std::uint64_t out_of_line_bytes = 256u << 10;
   std::uint64_t mark_delay_us = 5000;  // a mark block this long after the last acknowledgement
   std::uint64_t lsn_reserve = kLsnReserveLimit;  // LSNs a commit allows for before the next one
   // A flush is due when so much is not durable: microseconds since the oldest of it was committed,

@@ -96,7 +96,7 @@ Status SegmentCheck::CheckFrames() {
     EndFrames();
     return Status::Ok();
   }
-  SegmentWindow window;
+  SegmentWindow& window = window_;
   Status sound = view_.FetchFrame(position_, kPieceBytes, &window);
   std::size_t used = 0;
   while (sound.ok() && used < window.bytes.size()) {

@@ -77,6 +77,7 @@ class SegmentCheck final {
                  std::uint64_t first = 0, std::uint64_t next = 0);
 
   const SegmentView view_;
+  SegmentWindow window_;  // the piece that was looked at last
   const SegmentOrigin origin_;
   SharedCheck* const links_;
   Phase phase_ = Phase::kHeader;

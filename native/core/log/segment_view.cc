@@ -63,7 +63,10 @@ void SegmentView::CopyFromMemory(std::uint64_t offset, MutableByteSpan out) cons
 Status SegmentView::Fetch(std::uint64_t offset, std::uint64_t bytes, SegmentWindow* window) const {
   const auto count = static_cast<std::size_t>(std::min(bytes, row_.end - offset));
   window->offset = offset;
-  window->memory = std::make_unique_for_overwrite<std::byte[]>(count);
+  if (window->memory == nullptr || window->capacity < count) {
+    window->memory = std::make_unique_for_overwrite<std::byte[]>(count);
+    window->capacity = count;
+  }
   const MutableByteSpan out(window->memory.get(), count);
   window->bytes = out;
   std::uint64_t from_file = count;

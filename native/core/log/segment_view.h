@@ -30,10 +30,11 @@ inline bool IsDamage(const Status& status) {
          status.code() == Code::kNotALog;
 }
 
-// A piece of a segment, in memory of its own.
+// A piece of a segment, in memory of its own, which the next piece takes over where it is enough.
 struct SegmentWindow {
   std::uint64_t offset = 0;  // in the segment
   std::unique_ptr<std::byte[]> memory;
+  std::size_t capacity = 0;
   ByteSpan bytes;
 };
 
