@@ -12,10 +12,11 @@ import { type IndependentLog, readLog } from './independent-reader/index.js';
 import { temporaryDirectory } from './support/directory.js';
 
 const V1 = fileURLToPath(new URL('golden/v1/', import.meta.url));
-const NAMES = ['closed', 'crashed', 'recycled', 'sealed-truncated', 'shared'];
+const NAMES = ['bodies', 'closed', 'crashed', 'recycled', 'sealed-truncated', 'shared'];
 
 /** What each is there for, lest it be made anew without it. */
 const FEATURES: Readonly<Record<string, (log: IndependentLog) => boolean>> = {
+  bodies: ({ clean, counts }) => !clean && (counts.items.body ?? 0) > 0,
   closed: (log) => log.clean && log.streams.length === 9,
   crashed: ({ clean, counts }) => !clean && counts.journalFiles > 1 && (counts.items.bytes ?? 0) > 0,
   recycled: ({ clean, counts }) => !clean && counts.recycledFiles > 0,

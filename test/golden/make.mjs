@@ -77,6 +77,18 @@ const cases = {
     process.kill(process.pid, 'SIGKILL');
   },
 
+  async bodies(directory) {
+    const options = { ...SMALL, segmentBytes: 65_536, sharedStreamBytesMax: 0, outOfLineBytes: 2048 };
+    const log = await openLog(directory, options);
+    for (let index = 0; index < 12; index++) {
+      await log.append('small', text(index, 300));
+      await log.append('large', text(index, 5000));
+    }
+    while (log.stats().bodyBytesWritten === 0) await log.append('large', text(0, 5000));
+    await log.append('large', 'behind a body');
+    process.kill(process.pid, 'SIGKILL');
+  },
+
   async recycled(directory) {
     const log = await openLog(directory, SMALL);
     for (let index = 0; index < 100; index++) {
