@@ -158,7 +158,7 @@ export interface OpenOptions {
   /**
    * What one commit adds to one stream goes straight to the stream's segment when it is at least so many bytes (a
    * quarter of it where nobody waits for a sync), and only its place and checksum to the journal: so it is written
-   * once. Less goes to the journal first. Files for it are given blocks ahead, 8 MiB or eight times what came, up to
+   * once. Less goes to the journal first. Files for it are given blocks ahead, eight times what came or more, up to
    * segmentBytes. With 0 everything goes to the journal first.
    * Default 262,144; minimum 0.
    */

@@ -291,8 +291,119 @@ TEST(BodyTest, ClosingGivesBackTheRoom) {
   EXPECT_GT(made.disk.CurrentImage().SizeOf(path), 500'000u);
   const std::uint64_t destaged = made.Open().row.destaged;
   ASSERT_TRUE(made.log.Close().ok());
-  EXPECT_EQ(made.disk.DurableImage().SizeOf(path), destaged);
+  EXPECT_EQ(made.disk.CurrentImage().SizeOf(path), destaged);
   made.ExpectEverythingIn(made.disk.DurableImage(), RecoveryStatus::kClean);
+}
+
+TEST(BodyTest, NoFileIsMadeForASegmentThatIsNotDurable) {
+  SimulatedDisk disk;
+  {
+    EngineHarness log(&disk, BodyOptions());
+    ASSERT_TRUE(log.Open().ok());
+    log.Submit("k", Large('a'));
+    log.StepCommitter();  // Gathered, not written.
+    for (int i = 0; i < 20; ++i) log.StepDestager();
+  }
+  EXPECT_TRUE(disk.CurrentImage().Files("streams/").empty());
+}
+
+TEST(BodyTest, AnUnsyncedCommitThatBeginsASegmentIsSyncedForItsRoom) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk, BodyOptions());
+  ASSERT_TRUE(log.Open().ok());
+  for (char fill = 'a'; fill < 'e'; ++fill) {
+    ASSERT_TRUE(log.Append("k", Large(fill), Durability::kNone).status.ok());
+    log.RunAll();
+  }
+  EXPECT_GT(log.engine().GetStats().body_bytes_written, 2 * kLarge);
+}
+
+TEST(BodyTest, ClosingOnAFullDiskUsesTheRoom) {
+  Options options = BodyOptions();
+  options.journal_first_bytes = 64 * 1024;
+  Prepared made(options);
+  made.Append(Large('b'));
+  for (int i = 0; i < 60; ++i) made.Append(Large('x', 8000));
+  made.log.RunAll();
+  const std::uint64_t size = made.disk.CurrentImage().SizeOf(made.Path());
+  made.disk.SetQuota(made.disk.AllocatedBytes());
+  EXPECT_TRUE(made.log.Close().ok());
+  EXPECT_LT(made.disk.CurrentImage().SizeOf(made.Path()), size - 100 * 1024);
+}
+
+TEST(BodyTest, AFullDiskTakesIdleRoomFirst) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk, BodyOptions());
+  ASSERT_TRUE(log.Open().ok());
+  for (const char* key : {"a", "b", "c", "d"}) {
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_TRUE(log.Append(key, Large('a')).status.ok());
+      log.RunAll();
+    }
+  }
+  disk.SetQuota(disk.AllocatedBytes());
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(log.Append("small", Large('x', 10'000)).status.ok()) << i;
+    log.RunAll();
+    log.clock().Advance(600'000);
+  }
+}
+
+TEST(BodyTest, WhatAFailedAllocationTookIsGivenBack) {
+  Options options = BodyOptions();
+  options.segment_bytes = 8u << 20;
+  Prepared made(options);
+  made.disk.SetQuota(made.disk.AllocatedBytes() + 700 * 1024);
+  for (int i = 0; i < 30; ++i) {
+    static_cast<void>(made.log.Append("k", Large('b', 60'000)));
+    made.log.RunAll();
+  }
+  EXPECT_LE(made.disk.CurrentImage().SizeOf(made.Path()),
+            std::max(made.Open().room_end, made.Open().row.end + kPageBytes));
+}
+
+TEST(BodyTest, WithoutRoomTheLogGoesOnWhateverTheReason) {
+  for (const int error : {EFBIG, ENOSPC, EINVAL, EIO}) {
+    SimulatedDisk disk;
+    EngineHarness log(&disk, BodyOptions());
+    ASSERT_TRUE(log.Open().ok());
+    ASSERT_TRUE(log.Append("k", Large('a')).status.ok());
+    disk.FailNext(test::FaultKind::kExtend, 2, error);  // The first is the header's page.
+    log.RunAll();
+    EXPECT_FALSE(log.state().no_space);
+    EXPECT_TRUE(log.Append("k", Large('b')).status.ok());
+    EXPECT_EQ(log.Data("k"), (Strings{Large('a'), Large('b')}));
+  }
+}
+
+TEST(BodyTest, ARoomThatCannotBeBegunIsNoFullDisk) {
+  SimulatedDisk disk;
+  EngineHarness log(&disk, BodyOptions());
+  ASSERT_TRUE(log.Open().ok());
+  disk.SetQuota(disk.AllocatedBytes() + 1);
+  ASSERT_TRUE(log.Append("k", Large('a')).status.ok());
+  log.StepDestager();
+  EXPECT_FALSE(log.state().no_space);
+}
+
+TEST(BodyTest, FilesWithUnsyncedBodiesAreBounded) {
+  Options options = BodyOptions();  // At most 4 open segment files.
+  options.out_of_line_bytes = 4096;
+  SimulatedDisk disk;
+  EngineHarness log(&disk, options);
+  ASSERT_TRUE(log.Open().ok());
+  const auto append = [&](Durability durability) {
+    for (int key = 0; key < 12; ++key) {
+      ASSERT_TRUE(log.Append("k" + std::to_string(key), Large('x'), durability).status.ok());
+      log.RunCommitter();
+    }
+  };
+  append(Durability::kSync);
+  log.RunAll();
+  const std::uint64_t syncs = log.engine().GetStats().syncs;
+  append(Durability::kNone);
+  EXPECT_GT(log.engine().GetStats().body_bytes_written, 10 * kLarge);
+  EXPECT_GE(log.engine().GetStats().syncs, syncs + 3);
 }
 
 TEST(BodyTest, AWriterOfSmallRecordsIsDestagedAsBefore) {

@@ -10,6 +10,14 @@
 #include <cstring>
 #include <mutex>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SEGLOG_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SEGLOG_ADDRESS_SANITIZER 1
+#endif
+#endif
+
 namespace seglog {
 namespace {
 
@@ -20,7 +28,7 @@ constexpr std::size_t kMappedBytesMin = 32 * 1024;
 // Of mappings that were freed the process keeps a few for the next who wants one: the first touch
 // of fresh pages costs more than to fill them.
 constexpr std::size_t kKeptMax = 8;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SEGLOG_ADDRESS_SANITIZER)
 constexpr std::size_t kKeptBytesMax = 0;  // Who uses what was freed shall be found.
 #else
 constexpr std::size_t kKeptBytesMax = 8 * 1024 * 1024;
@@ -34,16 +42,17 @@ class KeptMappings final {
     for (std::size_t i = 0; i < count_; ++i) {
       if (kept_[i].bytes != bytes) continue;
       std::byte* const memory = kept_[i].memory;
-      kept_bytes_ -= bytes;
-      kept_[i] = kept_[--count_];
+      Forget(i);
       return memory;
     }
     return nullptr;
   }
 
+  // In the place of the oldest, where there are too many. False where it is too large.
   bool Keep(std::byte* memory, std::size_t bytes) {
+    if (bytes > kKeptBytesMax / 2) return false;
     const std::lock_guard lock(mutex_);
-    if (count_ == kKeptMax || kept_bytes_ + bytes > kKeptBytesMax) return false;
+    while (count_ == kKeptMax || kept_bytes_ + bytes > kKeptBytesMax) DropOldest();
     kept_[count_++] = {.memory = memory, .bytes = bytes};
     kept_bytes_ += bytes;
     return true;
@@ -55,16 +64,27 @@ class KeptMappings final {
     std::size_t bytes = 0;
   };
 
+  void Forget(std::size_t index) {
+    kept_bytes_ -= kept_[index].bytes;
+    std::move(kept_.begin() + index + 1, kept_.begin() + count_, kept_.begin() + index);
+    --count_;
+  }
+  void DropOldest() {
+    const int unmapped = ::munmap(kept_[0].memory, kept_[0].bytes);
+    SEGLOG_ASSERT(unmapped == 0);
+    Forget(0);
+  }
+
   std::mutex mutex_;
-  std::array<Mapping, kKeptMax> kept_;
+  std::array<Mapping, kKeptMax> kept_;  // the oldest first
   std::size_t count_ = 0;
   std::size_t kept_bytes_ = 0;
 };
 
 // Never destroyed: threads may outlive static objects.
 KeptMappings& Kept() {
-  static KeptMappings* const kept = new KeptMappings();
-  return *kept;
+  static KeptMappings* const kKept = new KeptMappings();
+  return *kKept;
 }
 
 std::byte* Allocate(std::size_t bytes) {

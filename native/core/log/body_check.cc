@@ -84,7 +84,7 @@ void BodyCheck::NameSegments(const std::vector<AcceptedCommit>& commits) {
 
 Result<bool> BodyCheck::Read(const format::BodyItem& item) {
   const auto path = paths_.find(item.segment_id);
-  if (path == paths_.end()) return false;
+  if (path == paths_.end()) return skips_damage_;
   const Result<std::unique_ptr<io::File>> file = fs_->Open(path->second, io::OpenOptions{});
   if (file.status().code() == Code::kNotFound) return false;
   if (!file.ok()) return file.status();

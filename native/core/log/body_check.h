@@ -20,7 +20,10 @@ namespace seglog::log {
 // Single use: of one recovery.
 class BodyCheck final {
  public:
-  BodyCheck(io::FileSystem* fs, const format::Catalog& catalog) : fs_(fs), catalog_(catalog) {}
+  // `skips_damage`: a segment may have begun in a block that was passed over; its bodies count as
+  // there.
+  BodyCheck(io::FileSystem* fs, const format::Catalog& catalog, bool skips_damage)
+      : fs_(fs), catalog_(catalog), skips_damage_(skips_damage) {}
 
   // The number of the first commit above `mark` with a body that fails its check, 0 if there is
   // none. Changes nothing.
@@ -36,6 +39,7 @@ class BodyCheck final {
 
   io::FileSystem* const fs_;
   const format::Catalog& catalog_;
+  const bool skips_damage_;
   std::unordered_map<std::uint64_t, std::string> paths_;  // by segment id
   AlignedBuffer body_;
 };

@@ -32,6 +32,7 @@ StepOutcome Destager::StepClosing() {
 Status Destager::DoClosing() {
   switch (closing_) {
     case Closing::kWriteFirst: {
+      SEGLOG_RETURN_IF_ERROR(ReleaseRoom());  // The snapshot may need it.
       {
         const std::lock_guard lock(state_->mutex);
         snapshot_ = state_->Capture();
@@ -53,8 +54,7 @@ Status Destager::DoClosing() {
       return RepeatForClosing();
     case Closing::kRemove:
       closing_ = Closing::kEnded;
-      SEGLOG_RETURN_IF_ERROR(RemoveOldJournals());
-      return ReleaseRoom();
+      return RemoveOldJournals();
     case Closing::kEnded:
       break;
   }
@@ -124,7 +124,7 @@ Status Destager::RepeatForClosing() {
   return Status::Ok();
 }
 
-// What was kept for bodies to come.
+// What is kept for bodies to come, and no body is on its way to.
 Status Destager::ReleaseRoom() {
   std::vector<std::pair<std::string, std::uint64_t>> files;
   {
@@ -132,9 +132,9 @@ Status Destager::ReleaseRoom() {
     for (const StreamHandle handle : state_->table.with_segments()) {
       const Stream& stream = state_->table.at(handle);
       for (const auto& segment : stream.segments) {
-        if (!segment->open() || segment->room_end <= segment->row.destaged) continue;
-        files.emplace_back(SegmentPath(stream.key, segment->row),
-                           AlignUp<std::uint64_t>(segment->row.destaged, kPageBytes));
+        if (!segment->open() || segment->body != nullptr) continue;
+        if (std::exchange(segment->room_end, 0) <= segment->row.destaged) continue;
+        files.emplace_back(SegmentPath(stream.key, segment->row), segment->row.destaged);
       }
     }
   }
@@ -142,7 +142,6 @@ Status Destager::ReleaseRoom() {
     const Result<SegmentFiles::FileRef> file = state_->segment_files.ForWriting(path);
     if (!file.ok()) return file.status();
     SEGLOG_RETURN_IF_ERROR(file.value()->Truncate(size));
-    SEGLOG_RETURN_IF_ERROR(file.value()->SyncData());
   }
   return Status::Ok();
 }

@@ -17,6 +17,8 @@ constexpr std::uint64_t kRecordOverhead = 2 /* table */ + 10 /* LSN difference *
 
 // Without a sync of its own a body costs less: so much smaller ones pay.
 constexpr std::uint64_t kUnsyncedBodyShare = 4;
+// Room is wanted again when there is none for so many bodies as the newest.
+constexpr std::uint64_t kBodiesAhead = 3;
 
 constexpr std::uint64_t CreateStreamBytes(std::size_t key_bytes) {
   return 8 + 16 + AlignUp<std::uint64_t>(key_bytes, 8);
@@ -40,6 +42,7 @@ void CommitBuilder::Begin(std::uint64_t time_us, std::uint64_t bytes_max) {
   bytes_bound_ = format::kCommitHeaderBytes;
   record_count_ = 0;
   carried_bytes_ = 0;
+  wants_sync_ = false;
   for (Body& body : bodies_) free_bodies_.push_back(std::move(body.bytes));
   bodies_.clear();
 }
@@ -344,7 +347,11 @@ std::size_t CommitBuilder::BuildBody(Stream* stream, const Part& part,
     if (taken > 0 && end > options.segment_bytes) break;
     // With a filler, which takes up to a page more.
     has_room = AlignUp<std::uint64_t>(end, kPageBytes) + kPageBytes <= segment.room_end;
-    if (!has_room) break;
+    if (!has_room) {
+      // Where no second one of that size fits, the segment ends before there is room.
+      if (segment.row.end + 2 * cut.bytes <= options.segment_bytes) WantRoom(part, &segment);
+      break;
+    }
     if (taken == 0) {
       body = TakeBodyBuffer(segment.pending.size() + part.bytes);
       body->Append(segment.pending.Range(item.body_offset, segment.row.end));
@@ -354,11 +361,6 @@ std::size_t CommitBuilder::BuildBody(Stream* stream, const Part& part,
     item.record_count += static_cast<std::uint32_t>(cut.count);
     item.last_lsn = records[taken - 1].lsn;
   }
-  if (!has_room) {
-    if (segment.room_wanted == 0) state_->room_queue.push_back(part.stream);
-    segment.room_wanted = part.bytes;
-    state_->destager_has_news = true;
-  }
   if (taken == 0) return 0;
   FillBody(item, body.get());
   item.body_bytes = body->size();
@@ -367,11 +369,26 @@ std::size_t CommitBuilder::BuildBody(Stream* stream, const Part& part,
   const Status applied = state_->table.Apply(item, time_us_);
   SEGLOG_ASSERT(applied.ok());
   segment.body = body;
+  // Ahead: the next ones shall not be the first to find none.
+  const std::uint64_t wanted_end =
+      std::min(segment.row.end + kBodiesAhead * part.bytes, options.segment_bytes);
+  if (segment.room_end < wanted_end) WantRoom(part, &segment);
   bodies_.push_back({.segment = stream->segments.back(),
                      .path = SegmentPath(stream->key, segment.row),
                      .offset = item.body_offset,
                      .bytes = std::move(body)});
   return taken;
+}
+
+// No file is made for a segment whose beginning a power cut may undo: nobody would know of it. So
+// the commit that begins it is synced, and then room is made.
+void CommitBuilder::WantRoom(const Part& part, Segment* segment) {
+  if (state_->room_unsupported) return;
+  const bool known = segment->row.destaged != 0 || segment->has_durable_frames();
+  if (!known) wants_sync_ = true;
+  if (known && segment->room_wanted == 0) state_->room_queue.push_back(part.stream);
+  segment->room_wanted = part.bytes;
+  state_->destager_has_news = true;
 }
 
 // `item`: of the body as far as it was built.

@@ -67,6 +67,8 @@ class CommitBuilder final {
   };
   const std::vector<Body>& bodies() const { return bodies_; }
   std::uint64_t body_bytes() const;
+  // The commit has to be durable before what it wants can be done.
+  bool wants_sync() const { return wants_sync_; }
   // Streams whose state changed, each once since the last call.
   void TakeTouched(std::vector<StreamHandle>* out);
 
@@ -104,6 +106,7 @@ class CommitBuilder final {
                     format::FrameHeader* header);
   std::size_t BuildBody(Stream* stream, const Part& part, std::span<const PartRecord> records,
                         bool with_lsn_differences);
+  void WantRoom(const Part& part, Segment* segment);
   void BuildBodyFrame(const format::BodyItem& item, std::span<const PartRecord> records,
                       bool with_lsn_differences, AlignedBuffer* body);
   void FillBody(const format::BodyItem& item, AlignedBuffer* body) const;
@@ -123,6 +126,7 @@ class CommitBuilder final {
   std::uint64_t bytes_bound_ = 0;     // what the block takes at most with all that was added
   std::uint64_t record_count_ = 0;
   std::uint64_t carried_bytes_ = 0;
+  bool wants_sync_ = false;
   std::vector<Body> bodies_;
   std::vector<std::shared_ptr<AlignedBuffer>> free_bodies_;
   std::vector<Part> parts_;

@@ -300,6 +300,10 @@ void Committer::IssueBlock() {
     undurable_body_bytes_ += builder_.body_bytes();
     // Recovery verifies and writes again what no mark covers.
     if (undurable_body_bytes_ >= state_->options.journal_live_bytes_max) sync_wanted_ = true;
+    // Files with unsynced bodies stay open.
+    const std::size_t files = unsynced_bodies_.size() + builder_.bodies().size();
+    if (files >= state_->options.open_segments_max) sync_wanted_ = true;
+    if (builder_.wants_sync()) sync_wanted_ = true;
   }
   const bool half_full_before = state_->journal->HalfFull();
   block_offset_ = state_->journal->Issue(commit, builder_.block_bytes());
@@ -404,6 +408,7 @@ void Committer::MakeDurable() {
       (*segment)->durable_end = (*segment)->row.end;
     }
     if (stream.segments.empty()) continue;
+    if (stream.open_segment()->room_wanted != 0) state_->room_queue.push_back(handle);
     const bool ended =
         stream.segments.size() > 1 &&
         stream.segments[stream.segments.size() - 2]->row.state == format::SegmentState::kEnded;

@@ -10,9 +10,11 @@ namespace {
 
 // How long a full disk is left alone before the next try.
 constexpr std::uint64_t kRetryUs = 500'000;
-// Bodies are given room for so many of the size that wanted it, and at least for so many bytes.
+// Bodies are given room for so many of the size that wanted it; for as much again as the segment
+// has, within these bounds, since many streams may get something large once.
 constexpr std::uint64_t kRoomBodies = 8;
-constexpr std::uint64_t kRoomBytesMin = 8u << 20;
+constexpr std::uint64_t kRoomBytesMin = 1u << 20;
+constexpr std::uint64_t kRoomBytesMax = 16u << 20;
 
 }  // namespace
 
@@ -48,7 +50,7 @@ StepOutcome Destager::Step() {
   // Until there is room, what is large is written twice.
   if (RoomIsWanted(&handle, &segment)) {
     const Status made = MakeRoom(handle, segment.get());
-    return made.ok() ? StepOutcome::kProgress : Fail(made);
+    return made.ok() || MetFullDisk(made) ? StepOutcome::kProgress : Fail(made);
   }
   format::CatalogDropped dropped;
   if (DropIsDue(&dropped)) return DropSegment(dropped);
@@ -71,6 +73,10 @@ bool Destager::MetFullDisk(const Status& cause) {
 
 // A full disk pauses; anything else stops the log for writing, and reopening recovers.
 StepOutcome Destager::Fail(const Status& cause) {
+  if (MetFullDisk(cause)) {
+    const Status released = ReleaseRoom();
+    if (!released.ok() && !MetFullDisk(released)) return Fail(released);
+  }
   const std::lock_guard lock(state_->mutex);
   if (MetFullDisk(cause)) {
     state_->no_space = true;
@@ -148,7 +154,8 @@ bool Destager::RoomIsWanted(StreamHandle* handle, std::shared_ptr<Segment>* segm
     *handle = state_->room_queue.front();
     state_->room_queue.pop_front();
     *segment = state_->table.at(*handle).segments.back();
-    if ((*segment)->room_wanted != 0) return true;  // Else it rotated since.
+    const bool known = (*segment)->row.destaged != 0 || (*segment)->has_durable_frames();
+    if ((*segment)->room_wanted != 0 && known) return true;  // Else it rotated since.
   }
   return false;
 }
@@ -170,7 +177,8 @@ Status Destager::MakeRoom(StreamHandle handle, Segment* segment) {
     path = SegmentPath(stream.key, segment->row);
     header = HeaderOf(stream, *segment);
     fresh = segment->row.destaged == 0;
-    const std::uint64_t room = std::max(kRoomBytesMin, kRoomBodies * segment->room_wanted);
+    const std::uint64_t room = std::max(std::clamp(segment->row.end, kRoomBytesMin, kRoomBytesMax),
+                                        kRoomBodies * segment->room_wanted);
     // The last body may end with a filler behind segment_bytes; a record may be larger than that.
     const std::uint64_t most =
         std::max(state_->options.segment_bytes, segment->row.end + 2 * segment->room_wanted);
@@ -188,14 +196,15 @@ Status Destager::MakeRoom(StreamHandle handle, Segment* segment) {
     SEGLOG_RETURN_IF_ERROR(file.value()->WriteAt(0, page.bytes(), io::WriteMode::kUnsynced));
   }
   const Result<bool> allocated = file.value()->Allocate(size);
-  const bool full = MetFullDisk(allocated.status());
-  if (!allocated.ok() && !full) return allocated.status();
-  // The last room on the disk is for those who cannot do without. No body is in it.
-  if (full && had == 0) SEGLOG_RETURN_IF_ERROR(file.value()->Truncate(destaged));
-  SEGLOG_RETURN_IF_ERROR(file.value()->SyncData());
+  // What a failed try got is for those who cannot do without. No body lies there.
+  if (!allocated.ok()) SEGLOG_RETURN_IF_ERROR(file.value()->Truncate(std::max(had, destaged)));
+  // Of a file with bodies a sync is the committer's: it has to hear of their errors.
+  if (fresh) SEGLOG_RETURN_IF_ERROR(file.value()->SyncData());
   const std::lock_guard lock(state_->mutex);
   if (fresh) segment->row.destaged = format::kSegmentDataOffset;
-  if (allocated.ok() && allocated.value()) segment->room_end = size;
+  if (!allocated.ok()) return Status::Ok();
+  if (allocated.value()) segment->room_end = size;
+  state_->room_unsupported = !allocated.value();
   return Status::Ok();
 }
 
@@ -298,7 +307,7 @@ Status Destager::DestageChunk(StreamHandle handle, const std::shared_ptr<Segment
     segment->destaging = true;
   }
   chunk.bytes.PadTo(kPageBytes);
-  const Status written = WriteChunk(chunk);
+  Status written = WriteChunk(chunk);
   const std::lock_guard lock(state_->mutex);
   segment->destaging = false;
   if (!written.ok()) return written;

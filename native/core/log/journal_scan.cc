@@ -27,15 +27,19 @@ Result<format::CommitHeader> HeaderAt(const ScannedFile& file, std::uint64_t off
 
 struct RecordsOfItem {
   std::uint64_t first_lsn = 0;
+  std::uint64_t last_lsn = 0;
   std::uint64_t count = 0;
 };
 
 RecordsOfItem RecordsOf(const format::Item& item) {
   if (const auto* frame = std::get_if<format::FrameItem>(&item)) {
-    return {.first_lsn = frame->first_lsn, .count = frame->record_count};
+    // Where its LSNs have gaps, at least.
+    return {.first_lsn = frame->first_lsn,
+            .last_lsn = frame->first_lsn + frame->record_count - 1,
+            .count = frame->record_count};
   }
   if (const auto* body = std::get_if<format::BodyItem>(&item)) {
-    return {.first_lsn = body->first_lsn, .count = body->record_count};
+    return {.first_lsn = body->first_lsn, .last_lsn = body->last_lsn, .count = body->record_count};
   }
   return {};
 }
@@ -176,7 +180,7 @@ Status JournalScanner::Walk() {
 
 // A commit above the mark whose bodies are not all there ends the log, as a torn block does.
 Status JournalScanner::CutTornBodies() {
-  BodyCheck check(fs_, catalog_);
+  BodyCheck check(fs_, catalog_, skip_corruption_);
   const Result<std::uint64_t> torn = check.FirstTorn(scan_->commits, scan_->highest_mark);
   if (!torn.ok() || torn.value() == 0) return torn.status();
   report_->Count(RecoveryRow::kBodyTorn);
@@ -303,8 +307,7 @@ void JournalScanner::DescribeVoid(const ScannedFile& file, std::uint64_t offset,
     if (report_->void_first_lsn == 0 || records.first_lsn < report_->void_first_lsn) {
       report_->void_first_lsn = records.first_lsn;
     }
-    const std::uint64_t last = records.first_lsn + records.count - 1;
-    report_->void_last_lsn = std::max(report_->void_last_lsn, last);
+    report_->void_last_lsn = std::max(report_->void_last_lsn, records.last_lsn);
   }
 }
 

@@ -38,7 +38,7 @@ class Log::Threads final {
           std::shared_ptr<Channel> first, OpenedFunction opened)
       : directory_(std::move(directory)), options_(options), lock_owner_(std::move(lock_owner)) {
     threads_.emplace_back([this, first = std::move(first), opened = std::move(opened)]() mutable {
-      RunCommitter(std::move(first), std::move(opened));
+      RunCommitter(std::move(first), opened);
     });
     threads_.emplace_back([this] { RunDestager(); });
     threads_.emplace_back([this] { RunReader(); });
@@ -188,7 +188,7 @@ class Log::Threads final {
     return Status::Ok();
   }
 
-  void RunCommitter(std::shared_ptr<Channel> first, OpenedFunction opened) {
+  void RunCommitter(std::shared_ptr<Channel> first, const OpenedFunction& opened) {
     const Status status = Open(std::move(first));
     if (!status.ok()) lock_.reset();  // Another opening may be tried while this one is looked at.
     opened(status);
@@ -272,7 +272,7 @@ class Log::Threads final {
       {
         const std::lock_guard lock(mutex_);
         if (!reads_waiting_.empty()) {
-          read = std::move(reads_waiting_.front());
+          read = reads_waiting_.front();
           reads_waiting_.pop_front();
         }
         if (!verifications_.empty()) {

@@ -43,8 +43,8 @@ Log& Attachment::log() {
 }
 
 Registry& Registry::OfProcess() {
-  static Registry* const registry = new Registry();
-  return *registry;
+  static Registry* const kRegistry = new Registry();
+  return *kRegistry;
 }
 
 std::unique_ptr<Attachment> Registry::Open(Opening opening, std::shared_ptr<Channel> channel) {

@@ -15,7 +15,7 @@ namespace seglog::log {
 Status Recovery::BeginSession() {
   const Options& options = state_->options;
   SEGLOG_RETURN_IF_ERROR(TakeFreeSegments());
-  BodyCheck bodies(fs_, catalog_);
+  BodyCheck bodies(fs_, catalog_, false);
   SEGLOG_RETURN_IF_ERROR(bodies.Rewrite(scan_.commits, scan_.highest_mark, &state_->segment_files));
   // Ids are made from the session, which has half of their bits.
   if (state_->highest_generation >= UINT32_MAX) {

@@ -98,6 +98,7 @@ struct State {
   // From the committer to the destager.
   std::deque<StreamHandle> destage_queue;
   std::deque<StreamHandle> room_queue;  // with an open segment that wants room for bodies
+  bool room_unsupported = false;        // by the file system
   bool destager_has_news = false;  // something for the destager changed since it was last roused
   bool closing = false;            // everything is committed and durable; write the last snapshot
   std::optional<Status> close_result;

@@ -48,6 +48,7 @@ struct Segment {
 
   bool open() const { return row.state == format::SegmentState::kOpen; }
   bool empty() const { return row.end == format::kSegmentDataOffset; }
+  bool has_durable_frames() const { return durable_end > format::kSegmentDataOffset; }
   // Offsets from here on are in memory.
   std::uint64_t memory_begin() const {
     return pending.begin() - (body == nullptr ? 0 : body->size());

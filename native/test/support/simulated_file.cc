@@ -109,7 +109,9 @@ Result<bool> SimulatedFile::Allocate(std::uint64_t size) {
   if (!writable_) return Status::FromErrno(EBADF, "fallocate", path_);
   const int fault = disk_.MeetFault(FaultKind::kExtend, path_);
   if (fault != 0) return Status::FromErrno(fault, "fallocate", path_);
-  if (BytesThatFit(0, size) < size) return Status::FromErrno(ENOSPC, "fallocate", path_);
+  // As ext4 does: what there is of room is taken before the rest is missed.
+  const bool full = BytesThatFit(0, size) < size;
+  size = BytesThatFit(0, size);
   const auto allocated = [&](std::uint64_t at) {
     return disk_.state_.inode(inode_).current->IsAllocated(at / kPageBytes);
   };
@@ -121,6 +123,7 @@ Result<bool> SimulatedFile::Allocate(std::uint64_t size) {
     at = end;
   }
   if (admission != SimulatedDisk::Admission::kComplete) return SimulatedDisk::PowerCut(path_);
+  if (full) return Status::FromErrno(ENOSPC, "fallocate", path_);
   return true;
 }
 
