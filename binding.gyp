@@ -68,7 +68,7 @@
       },
       "conditions": [
         # Threads and the registry of open logs outlive the environment that loaded the addon.
-        ["OS=='linux'", {"ldflags": ["-Wl,-z,nodelete"]}],
+        ["OS=='linux'", {"ldflags": ["-Wl,-z,nodelete", "-Wl,--version-script=<(module_root_dir)/native/exports.map"]}],
       ],
     },
   ],

@@ -13,13 +13,20 @@ const allowed = [
   /^dist\/([\w-]+\/)?[\w-]+(\.d\.ts|\.js)$/,
   /^prebuilds\/[\w-]+\/seglog\.\w+\.node$/,
   /^native\/(core|binding)\/([a-z]+\/)?\w+\.(cc|h|def)$/,
-  /^native\/(sources\.json|install\.cjs)$/,
+  /^native\/(sources\.json|exports\.map|install\.cjs)$/,
   /^docs\/[\w-]+\.md$/,
   /^(binding\.gyp|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
 ];
 const sources = JSON.parse(readFileSync(path.join(root, 'native/sources.json'), 'utf8'));
 const required = [
-  ...['dist/index.js', 'dist/index.d.ts', 'binding.gyp', 'native/install.cjs', 'native/sources.json'],
+  ...[
+    'dist/index.js',
+    'dist/index.d.ts',
+    'binding.gyp',
+    'native/install.cjs',
+    'native/exports.map',
+    'native/sources.json',
+  ],
   ...['README.md', 'CHANGELOG.md', 'LICENSE'],
   ...Object.values(sources).flat(),
   ...targets.map(prebuildPath),
