@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One open log of the addon as one environment uses it: its state, the appends that wait for room, reads, and the streams by key.
+// One open log of the addon as one environment uses it: its state, the appends that wait for room, reads, streams by key.
 // Every promise that a method hands out is settled by exactly one answer, or by close().
 
 import { Channel, type Listener } from './channel.js';

@@ -384,9 +384,11 @@ std::size_t CommitBuilder::BuildBody(Stream* stream, const Part& part,
 // the commit that begins it is synced, and then room is made.
 void CommitBuilder::WantRoom(const Part& part, Segment* segment) {
   if (state_->room_unsupported) return;
-  const bool known = segment->row.destaged != 0 || segment->has_durable_frames();
-  if (!known) wants_sync_ = true;
-  if (known && segment->room_wanted == 0) state_->room_queue.push_back(part.stream);
+  if (!segment->is_durable()) {
+    wants_sync_ = true;
+  } else if (segment->room_wanted == 0) {
+    state_->room_queue.push_back(part.stream);
+  }
   segment->room_wanted = part.bytes;
   state_->destager_has_news = true;
 }

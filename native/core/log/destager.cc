@@ -154,8 +154,8 @@ bool Destager::RoomIsWanted(StreamHandle* handle, std::shared_ptr<Segment>* segm
     *handle = state_->room_queue.front();
     state_->room_queue.pop_front();
     *segment = state_->table.at(*handle).segments.back();
-    const bool known = (*segment)->row.destaged != 0 || (*segment)->has_durable_frames();
-    if ((*segment)->room_wanted != 0 && known) return true;  // Else it rotated since.
+    // Else it rotated since.
+    if ((*segment)->room_wanted != 0 && (*segment)->is_durable()) return true;
   }
   return false;
 }

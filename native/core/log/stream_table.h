@@ -48,7 +48,8 @@ struct Segment {
 
   bool open() const { return row.state == format::SegmentState::kOpen; }
   bool empty() const { return row.end == format::kSegmentDataOffset; }
-  bool has_durable_frames() const { return durable_end > format::kSegmentDataOffset; }
+  // A power cut does not undo its beginning: it has a file, or durable frames.
+  bool is_durable() const { return row.destaged != 0 || durable_end > format::kSegmentDataOffset; }
   // Offsets from here on are in memory.
   std::uint64_t memory_begin() const {
     return pending.begin() - (body == nullptr ? 0 : body->size());
