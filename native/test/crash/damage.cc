@@ -11,20 +11,39 @@
 namespace seglog::crash {
 namespace {
 
-// Every second one writes what it can straight to segments.
+// No snapshot yet has the streams of such a log.
+bool IsYoung(std::uint32_t requests) { return requests < 8; }
+
+// Every second one of the others has what can be there straight in its segments.
+bool WritesBodies(std::uint64_t seed, std::uint32_t requests) {
+  return seed % 2 == 1 && !IsYoung(requests);
+}
+
 Workload SmallWorkload(std::uint64_t seed, std::uint32_t requests, bool close) {
   Workload workload = Workloads().front();
   workload.name = "at-rest";
   workload.requests = requests;
   workload.percent_seal = 10;
-  workload.percent_large = requests < 8 ? 0 : 15;
+  workload.percent_large = IsYoung(requests) ? 0 : 15;
   workload.payload_bytes_max = 120;
   workload.close = close;
-  if (seed % 2 == 1) {
+  if (WritesBodies(seed, requests)) {
     workload.options.segment_bytes = 32 * 1024;
     workload.options.out_of_line_bytes = 1;
   }
   return workload;
+}
+
+// So that the live journal points to one: there is room behind the first that wanted it.
+void AppendUntilBody(Life* life) {
+  const auto bodies = [life] { return life->engine().state().counters.body_bytes_written; };
+  const std::uint64_t before = bodies();
+  for (int i = 0; i < 4 && bodies() == before; ++i) {
+    const std::string payload(100, static_cast<char>('a' + i));
+    SEGLOG_ASSERT(!life->AppendOne("key-0", payload).has_value());
+    life->Settle();
+  }
+  SEGLOG_ASSERT(bodies() > before);
 }
 
 Failure Found(const std::string& where, const std::string& what) {
@@ -76,6 +95,7 @@ DamagePhase::RestingLog DamagePhase::MakeLog(std::uint64_t seed, std::uint32_t r
   SEGLOG_ASSERT(life.Open(&report).ok() && !life.Run().has_value());
   if (!closed) {
     life.Settle();  // Destages, seals, and writes the mark.
+    if (WritesBodies(seed, requests)) AppendUntilBody(&life);
     // The last commit must not be the one that begins the next journal file.
     while (!marked && life.engine().state().journal->room() < 4 * kPageBytes) {
       SEGLOG_ASSERT(!life.AppendOne().has_value());
