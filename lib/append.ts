@@ -2,6 +2,8 @@
 // Appends on their way: their arguments are checked here, once, and what was checked is handed to the engine. The
 // methods of a log and of its streams come through these functions.
 
+import { types } from 'node:util';
+import { Batch } from './batch.js';
 import {
   arePlainBytes,
   checkArray,
@@ -10,15 +12,15 @@ import {
   checkOptions,
   checkSignal,
   checkWellFormed,
+  expectedMessage,
   hasOnlyFields,
   ownBytes,
   toBytes,
 } from './check.js';
 import type { Engine } from './engine.js';
-import { SeglogError, typeError } from './errors.js';
+import { type SeglogError, tooLarge, typeError } from './errors.js';
 import { encodeHeaders } from './headers.js';
 import { checkDurability, type Durability } from './options.js';
-import type { PackedBatch } from './packed-batch.js';
 import { withSignal } from './signal.js';
 import { unlessStored } from './stored.js';
 import { StreamRef } from './stream-ref.js';
@@ -30,6 +32,7 @@ import type {
   BatchRecord,
   BatchResult,
   IngestOptions,
+  RecordChunk,
   StreamBatchRecord,
   SyncAppendOptions,
   SyncBatchOptions,
@@ -102,24 +105,24 @@ export function appendBatch(
   records: readonly BatchRecord[],
   options: BatchOptions | undefined,
 ): Promise<BatchResult> {
-  return submitBatch(engine, records, BATCH_RECORD_FIELDS, ({ key }) => engine.refOf(key), options);
+  return submitBatch(engine, records, undefined, options);
 }
 
 /** See {@link Stream.appendBatch}. Never throws. */
 export function appendBatchTo(
   engine: Engine,
   ref: StreamRef,
-  records: readonly StreamBatchRecord[],
+  records: readonly RecordChunk[],
   options: BatchOptions | undefined,
 ): Promise<BatchResult> {
-  return submitBatch(engine, records, STREAM_BATCH_RECORD_FIELDS, () => ref, options);
+  return submitBatch(engine, records, ref, options);
 }
 
-function submitBatch<T extends StreamBatchRecord>(
+// `ref`: of all records, where they have no keys.
+function submitBatch(
   engine: Engine,
-  records: readonly T[],
-  fields: readonly string[],
-  refOfRecord: (record: T) => StreamRef,
+  records: readonly RecordToCheck[],
+  ref: StreamRef | undefined,
   options: BatchOptions | undefined,
 ): Promise<BatchResult> {
   try {
@@ -132,10 +135,8 @@ function submitBatch<T extends StreamBatchRecord>(
     engine.log();
     const count = checkInteger(records.length, 'records.length');
     if (count === 0) return Promise.resolve({ firstLsn: 0, records: [] });
-    const checked = checkBatch(engine, records, count, fields, refOfRecord);
-    const batch = packBatch(engine, checked);
-    const refs = checked.map(({ ref }) => ref);
-    return withSignal(engine.appendBatch(refs, durability, batch, signal), signal);
+    const batch = checkBatch(engine, records, count, ref);
+    return withSignal(engine.appendBatch(batch, durability, signal), signal);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -162,24 +163,23 @@ export function appendBatchSync(
   records: readonly BatchRecord[],
   options: SyncBatchOptions | undefined,
 ): BatchResult {
-  return submitBatchSync(engine, records, BATCH_RECORD_FIELDS, ({ key }) => engine.refOf(key), options);
+  return submitBatchSync(engine, records, undefined, options);
 }
 
 /** See {@link Stream.appendBatchSync}. */
 export function appendBatchSyncTo(
   engine: Engine,
   ref: StreamRef,
-  records: readonly StreamBatchRecord[],
+  records: readonly RecordChunk[],
   options: SyncBatchOptions | undefined,
 ): BatchResult {
-  return submitBatchSync(engine, records, STREAM_BATCH_RECORD_FIELDS, () => ref, options);
+  return submitBatchSync(engine, records, ref, options);
 }
 
-function submitBatchSync<T extends StreamBatchRecord>(
+function submitBatchSync(
   engine: Engine,
-  records: readonly T[],
-  fields: readonly string[],
-  refOfRecord: (record: T) => StreamRef,
+  records: readonly RecordToCheck[],
+  ref: StreamRef | undefined,
   options: SyncBatchOptions | undefined,
 ): BatchResult {
   if (options !== undefined) checkOptions(options, SYNC_BATCH_OPTIONS, 'appendBatchSync');
@@ -188,13 +188,7 @@ function submitBatchSync<T extends StreamBatchRecord>(
   engine.log();
   const count = checkInteger(records.length, 'records.length');
   if (count === 0) return { firstLsn: 0, records: [] };
-  const checked = checkBatch(engine, records, count, fields, refOfRecord);
-  const batch = packBatch(engine, checked);
-  return engine.appendBatchSync(
-    checked.map(({ ref }) => ref),
-    durability,
-    batch,
-  );
+  return engine.appendBatchSync(checkBatch(engine, records, count, ref), durability);
 }
 
 /** See {@link Log.ingest}. */
@@ -210,82 +204,56 @@ export function ingest(
   return engine.ingest(stream, headers, checkData(engine, data, 'data'));
 }
 
-/** A record that may be packed into a batch. */
+// What a batch has, before it is checked; with keys where it is not for one stream.
+type RecordToCheck = string | Uint8Array | (StreamBatchRecord & { readonly key?: string | Uint8Array });
+
+// Each field of each record is read once, so that what was checked is what is stored.
+function checkBatch(
+  engine: Engine,
+  records: readonly RecordToCheck[],
+  count: number,
+  ref: StreamRef | undefined,
+): Batch {
+  const { batchRecordsMax } = engine.options;
+  if (count > batchRecordsMax) {
+    throw tooLarge(`the batch has ${count} records, more than batchRecordsMax (${batchRecordsMax})`);
+  }
+  const fields = ref === undefined ? BATCH_RECORD_FIELDS : STREAM_BATCH_RECORD_FIELDS;
+  const batch = new Batch();
+  for (let index = 0; index < count; index++) {
+    const record = records[index];
+    if (typeof record === 'string' || types.isUint8Array(record)) {
+      if (ref === undefined) throw typeError(expectedMessage('an object', `records[${index}]`, record));
+      const data = checkData(engine, record, index);
+      batch.add(ref, undefined, data, data.length);
+      continue;
+    }
+    // Names are made where there is something to say.
+    if (!hasOnlyFields(record, fields)) checkFields(record, fields, `records[${index}]`);
+    const stream = ref ?? engine.refOf(record.key);
+    const headers = encodeHeaders(record.headers);
+    const data = checkData(engine, record.data, index);
+    batch.add(stream, headers, data, data.length);
+  }
+  return batch;
+}
+
+/** A record that may be added to a batch. */
 export interface CheckedRecord {
-  readonly ref: StreamRef;
   readonly headers: Uint8Array | undefined;
   readonly data: string | Uint8Array;
   /** Of the data, when it was checked. */
   readonly length: number;
 }
 
-// Each field of each record is read once, so that what was checked is what is packed.
-function checkBatch<T extends StreamBatchRecord>(
-  engine: Engine,
-  records: readonly T[],
-  count: number,
-  fields: readonly string[],
-  refOfRecord: (record: T) => StreamRef,
-): CheckedRecord[] {
-  const { batchRecordsMax } = engine.options;
-  if (count > batchRecordsMax) {
-    throw tooLarge(`the batch has ${count} records, more than batchRecordsMax (${batchRecordsMax})`);
-  }
-  const checked: CheckedRecord[] = [];
-  for (let index = 0; index < count; index++) {
-    const record = records[index];
-    // Names are made where there is something to say.
-    if (!hasOnlyFields(record, fields)) checkFields(record, fields, `records[${index}]`);
-    if (record === undefined) continue;
-    checked.push(checkRecord(engine, refOfRecord(record), record, index));
-  }
-  return checked;
-}
-
 /**
- * One record of a batch, each field of which is read once. Throws TypeError, RangeError and TOO_LARGE, with what the
- * data is called or with the record's index.
+ * One record, each field of which is read once. Throws TypeError, RangeError and TOO_LARGE, with what the data is
+ * called.
  */
-export function checkRecord(
-  engine: Engine,
-  ref: StreamRef,
-  record: StreamBatchRecord,
-  dataName: string | number,
-): CheckedRecord {
+export function checkRecord(engine: Engine, record: StreamBatchRecord, dataName: string): CheckedRecord {
   const headers = encodeHeaders(record.headers);
   const data = checkData(engine, record.data, dataName);
-  return { ref, headers, data, length: data.length };
-}
-
-/**
- * What was checked, ready to be handed over. No code of the caller's runs here: lengths that a getter changed behind
- * the check are found.
- */
-export function packBatch(engine: Engine, records: readonly CheckedRecord[]): PackedBatch {
-  const { batchBytesMax } = engine.options;
-  const log = engine.log();
-  const streams: number[] = [];
-  const headers: (Uint8Array | undefined)[] = [];
-  const data: (string | Uint8Array)[] = [];
-  const dataBytes: number[] = [];
-  let byteCount = 0;
-  for (const record of records) {
-    const one = record.data;
-    if (one.length !== record.length) {
-      const name = dataNameOf(data.length);
-      throw typeError(`Expected a Uint8Array for ${name} but received one whose buffer was resized`);
-    }
-    const bytes = typeof one === 'string' ? Buffer.byteLength(one) : record.length;
-    byteCount += bytes + (record.headers === undefined ? 0 : record.headers.length);
-    streams.push(record.ref.handle(engine.native, log));
-    headers.push(record.headers);
-    data.push(one);
-    dataBytes.push(bytes);
-  }
-  if (records.length > 1 && byteCount > batchBytesMax) {
-    throw tooLarge(`the batch has ${byteCount} bytes, over batchBytesMax (${batchBytesMax})`);
-  }
-  return { streams, headers, data, dataBytes, byteCount };
+  return { headers, data, length: data.length };
 }
 
 function dataNameOf(name: string | number): string {
@@ -311,10 +279,6 @@ function checkData(engine: Engine, data: string | Uint8Array, name: string | num
 
 function recordTooLarge(name: string | number, atLeast: number, bytesMax: number): SeglogError {
   return tooLarge(`${dataNameOf(name)} has ${atLeast} bytes or more, over recordBytesMax (${bytesMax})`);
-}
-
-function tooLarge(what: string): SeglogError {
-  return new SeglogError('TOO_LARGE', `Too large: ${what}`);
 }
 
 function refOf(engine: Engine, keyOrRef: StreamRef | string | Uint8Array): StreamRef {

@@ -5,10 +5,10 @@
 // only while there is a processor for each environment that has the log open, and one for its committer.
 
 import { availableParallelism } from 'node:os';
+import type { Batch } from './batch.js';
 import { type Failure, toError } from './errors.js';
 import type { NativeAddon, NativeLog, NativeReadResult, NativeRing, NativeVerifyResult } from './native.js';
 import type { ResolvedOptions } from './options.js';
-import type { PackedBatch } from './packed-batch.js';
 import { Ring } from './ring.js';
 import type { StreamRef } from './stream-ref.js';
 import { type Reject, type Resolve, TICKET_MAX, Tickets, type Waiter } from './tickets.js';
@@ -112,7 +112,7 @@ export class Channel {
   }
 
   /** Writes a batch. False where there is no room. */
-  appendBatch(durability: number, waiter: Waiter, batch: PackedBatch): boolean {
+  appendBatch(durability: number, waiter: Waiter, batch: Batch): boolean {
     const ticket = this.tickets.add(waiter);
     let written = false;
     try {

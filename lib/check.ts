@@ -2,6 +2,8 @@
 // Checks of what callers pass in. Misuse throws TypeError or RangeError in one form of words. What a getter or a proxy
 // of the caller's throws while it is read is passed on as it is.
 
+// Not the global: each look at that calls a getter.
+import { Buffer } from 'node:buffer';
 import { inspect, types } from 'node:util';
 import { rangeError, typeError } from './errors.js';
 
@@ -67,7 +69,7 @@ export function checkOptions(options: unknown, known: readonly string[], name: s
 }
 
 /** Throws where `value` is no object or has a property that is not in `known`, naming the one that was meant. */
-export function checkFields(value: unknown, known: readonly string[], name: string): void {
+export function checkFields(value: unknown, known: readonly string[], name: string): asserts value is object {
   checkObject(value, name);
   // Inherited ones as well: they would be read.
   for (const given in value) {
@@ -79,7 +81,7 @@ export function checkFields(value: unknown, known: readonly string[], name: stri
 }
 
 /** Whether `value` is plainly what {@link checkFields} lets pass; that has the last word. */
-export function hasOnlyFields(value: unknown, known: readonly string[]): boolean {
+export function hasOnlyFields(value: unknown, known: readonly string[]): value is object {
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
   if (Symbol.toStringTag in value) return false;
   for (const given in value) if (!known.includes(given)) return false;

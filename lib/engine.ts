@@ -2,13 +2,13 @@
 // One open log of the addon as one environment uses it: its state, the appends that wait for room, reads, streams by key.
 // Every promise that a method hands out is settled by exactly one answer, or by close().
 
+import type { Batch } from './batch.js';
 import { Channel, type Listener } from './channel.js';
 import { checkInteger } from './check.js';
-import { CLOSED, closedError, type Failure, readOnlyError, SeglogError, toError } from './errors.js';
+import { CLOSED, closedError, type Failure, readOnlyError, SeglogError, toError, tooLarge } from './errors.js';
 import { keyBytes } from './key.js';
 import type { NativeAddon, NativeLog, NativeReadResult, NativeRecovery, NativeVerifyResult } from './native.js';
 import { type Durability, nativeOptionValues, type ResolvedOptions } from './options.js';
-import { flatten, type PackedBatch } from './packed-batch.js';
 import type { Damage } from './report.js';
 import { StreamRef } from './stream-ref.js';
 import { termsOf } from './terms.js';
@@ -172,27 +172,20 @@ export class Engine implements Listener {
   }
 
   /** The same for a batch; where `always`, it may wait whatever else does. */
-  appendBatch(
-    refs: readonly StreamRef[],
-    durability: number,
-    batch: PackedBatch,
-    signal: AbortSignal | undefined,
-    always = false,
-  ): Promise<BatchResult> {
-    this.#writable();
+  appendBatch(batch: Batch, durability: number, signal: AbortSignal | undefined, always = false): Promise<BatchResult> {
+    this.#settle(batch);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
-        done: (firstLsn, sequences) => resolve(this.#batchResult(refs, firstLsn, sequences)),
+        done: (firstLsn, sequences) => resolve(this.#batchResult(batch.refs, firstLsn, sequences)),
         fail: (failure) => reject(toError(failure)),
       };
       if (this.#queueLength === 0) {
-        const taken = this.#handBatch(durability, waiter, batch);
+        const taken = this.#handBatch(batch, durability, waiter);
         if (taken === true) return;
         if (taken !== false) throw toError(taken);
       }
-      const data = batch.data.map((one) => (typeof one === 'string' ? one : Uint8Array.from(one)));
-      const owned = { ...batch, data };
-      const submit = () => this.#handBatch(durability, waiter, owned);
+      batch.own();
+      const submit = () => this.#handBatch(batch, durability, waiter);
       this.#wait({ submit, fail: waiter.fail, signal }, always);
     });
   }
@@ -214,10 +207,10 @@ export class Engine implements Listener {
   }
 
   /** The same for a batch. */
-  appendBatchSync(refs: readonly StreamRef[], durability: number, batch: PackedBatch): BatchResult {
-    this.#writable();
-    const { firstLsn, sequences } = this.#commitHere(() => this.#handBatch(durability, NOBODY, batch));
-    return this.#batchResult(refs, firstLsn, sequences);
+  appendBatchSync(batch: Batch, durability: number): BatchResult {
+    this.#settle(batch);
+    const { firstLsn, sequences } = this.#commitHere(() => this.#handBatch(batch, durability, NOBODY));
+    return this.#batchResult(batch.refs, firstLsn, sequences);
   }
 
   /** Makes everything that was handed over durable, on this thread. */
@@ -432,11 +425,22 @@ export class Engine implements Listener {
     );
   }
 
-  #handBatch(durability: number, waiter: Waiter, batch: PackedBatch): boolean | Failure {
+  // What could be refused about a checked batch is refused here. Throws TypeError and TOO_LARGE.
+  #settle(batch: Batch): void {
+    const log = this.#writable();
+    const { batchBytesMax } = this.options;
+    const bytes = batch.bytesMax <= batchBytesMax ? 0 : batch.byteCount();
+    if (batch.count > 1 && bytes > batchBytesMax) {
+      throw tooLarge(`the batch has ${bytes} bytes, over batchBytesMax (${batchBytesMax})`);
+    }
+    batch.findStreams(this.#native, log);
+  }
+
+  #handBatch(batch: Batch, durability: number, waiter: Waiter): boolean | Failure {
     const channel = this.#channel;
     if (channel.tickets.pending >= this.options.appendsWaitingMax) return false;
     if (channel.ring.takesBatch(batch)) return channel.appendBatch(durability, waiter, batch);
-    const { bytes, layout } = flatten(batch);
+    const { bytes, layout } = batch.flatten();
     return channel.request(channel.tickets.add(waiter), (log, token) =>
       this.#native.appendBatch(log, bytes, layout, durability, token),
     );

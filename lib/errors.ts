@@ -149,6 +149,11 @@ export function rangeError(message: string): RangeError & Misuse {
   return asMisuse(new RangeError(message), rangeError);
 }
 
+/** A record or a batch is larger than an option allows. */
+export function tooLarge(what: string): SeglogError {
+  return new SeglogError('TOO_LARGE', `Too large: ${what}`);
+}
+
 /** Makes the error of a failure that the addon reported. Call it where the caller is on the stack. */
 export function toError(failure: Failure, report?: RecoveryReport): Error {
   if (failure.code === 'INVALID_ARGUMENT') return typeError(failure.message);

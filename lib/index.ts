@@ -29,6 +29,7 @@ export type {
   LogReadOptions,
   LogStats,
   ReadOptions,
+  RecordChunk,
   StreamBatchRecord,
   StreamInfo,
   SyncAppendOptions,
@@ -36,4 +37,4 @@ export type {
   WaitOptions,
 } from './types.js';
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify.js';
-export type { RecordChunk, RecordWritable, RecordWritableOptions } from './writable.js';
+export type { RecordWritable, RecordWritableOptions } from './writable.js';

@@ -3,14 +3,13 @@
 // that none of them calls the addon. The layout is the addon's (native/core/log/append_ring.h); positions count units of
 // 8 bytes. One environment, one ring: nobody else writes it.
 
+import { Buffer } from 'node:buffer';
+import { type Batch, UTF8_BYTES_PER_CHARACTER_MAX } from './batch.js';
 import { typeError } from './errors.js';
 import type { NativeRing } from './native.js';
-import type { PackedBatch } from './packed-batch.js';
 
 /** Of the control words, and of the fields of entries. */
 const WORD_BYTES = 4;
-/** Of the text of a string. */
-const UTF8_BYTES_PER_CHARACTER_MAX = 3;
 
 export class Ring {
   /** Entries may take this many bytes. */
@@ -25,7 +24,7 @@ export class Ring {
   /** A unit has so many words of 32 bits, and is a shift by so many bits. */
   readonly #wordsPerUnit: number;
   readonly #unitShift: number;
-  /** Places in an entry, in words. */
+  /** Places in an entry, and in a row of a batch, in words. */
   readonly #unitsAt: number;
   readonly #kindAt: number;
   readonly #ticketAt: number;
@@ -33,6 +32,10 @@ export class Ring {
   readonly #headersBytesAt: number;
   readonly #dataBytesAt: number;
   readonly #restAt: number;
+  readonly #rowWords: number;
+  readonly #rowStreamAt: number;
+  readonly #rowHeadersBytesAt: number;
+  readonly #rowDataBytesAt: number;
   /** Behind the last entry. */
   #tail = 0;
   /** As it was when it was read last. */
@@ -58,6 +61,10 @@ export class Ring {
     this.#headersBytesAt = layout.entryHeadersBytes / WORD_BYTES;
     this.#dataBytesAt = layout.entryDataBytes / WORD_BYTES;
     this.#restAt = layout.entryBytes / WORD_BYTES;
+    this.#rowWords = layout.rowBytes / WORD_BYTES;
+    this.#rowStreamAt = layout.rowStream / WORD_BYTES;
+    this.#rowHeadersBytesAt = layout.rowHeadersBytes / WORD_BYTES;
+    this.#rowDataBytesAt = layout.rowDataBytes / WORD_BYTES;
     // In a ring that is half full at most, an entry of this size fits before its end or at its start.
     this.entryBytesMax = (Math.floor(this.#capacity / 4) - 1) * layout.unitBytes;
   }
@@ -104,32 +111,31 @@ export class Ring {
   }
 
   /** Whether an entry of a batch can have this size at all. */
-  takesBatch(batch: PackedBatch): boolean {
-    return this.#batchBytes(batch) <= this.entryBytesMax;
+  takesBatch(batch: Batch): boolean {
+    return this.#batchBytesMax(batch) <= this.entryBytesMax;
   }
 
   /** Writes a batch, unpublished. False where there is no room now. */
-  writeBatch(durability: number, ticket: number, batch: PackedBatch): boolean {
-    const { streams, headers, data, dataBytes } = batch;
-    const units = this.#unitsOf(this.#batchBytes(batch));
-    const at = this.#reserve(units);
+  writeBatch(durability: number, ticket: number, batch: Batch): boolean {
+    const at = this.#reserve(this.#unitsOf(this.#batchBytesMax(batch)));
     if (at < 0) return false;
-    const count = streams.length;
+    const { count, headers, streams } = batch;
+    const start = at * this.#layout.unitBytes;
     let row = at * this.#wordsPerUnit + this.#restAt;
-    let offset = at * this.#layout.unitBytes + this.#layout.entryBytes + count * this.#layout.rowBytes;
+    let offset = start + this.#layout.entryBytes + count * this.#layout.rowBytes;
     for (let index = 0; index < count; index++) {
       const header = headers[index];
       const headerBytes = header === undefined ? 0 : header.length;
       if (header !== undefined) this.#bytes.set(header, offset);
       offset += headerBytes;
-      this.#copy(data[index] ?? '', offset);
-      const bytes = dataBytes[index] ?? 0;
-      offset += bytes;
-      this.#words[row + this.#layout.rowStream / WORD_BYTES] = streams[index] ?? 0;
-      this.#words[row + this.#layout.rowHeadersBytes / WORD_BYTES] = headerBytes;
-      this.#words[row + this.#layout.rowDataBytes / WORD_BYTES] = bytes;
-      row += this.#layout.rowBytes / WORD_BYTES;
+      const dataBytes = this.#copy(batch.dataAt(index), offset);
+      offset += dataBytes;
+      this.#words[row + this.#rowStreamAt] = streams[index] ?? 0;
+      this.#words[row + this.#rowHeadersBytesAt] = headerBytes;
+      this.#words[row + this.#rowDataBytesAt] = dataBytes;
+      row += this.#rowWords;
     }
+    const units = this.#unitsOf(offset - start);
     this.#writeEntry(at, units, this.#layout.batch | (durability << this.#layout.durabilityShift), ticket, count);
     this.#advance(units);
     return true;
@@ -209,8 +215,8 @@ export class Ring {
     return data.length;
   }
 
-  #batchBytes(batch: PackedBatch): number {
-    return this.#layout.entryBytes + batch.streams.length * this.#layout.rowBytes + batch.byteCount;
+  #batchBytesMax({ count, bytesMax }: Batch): number {
+    return this.#layout.entryBytes + count * this.#layout.rowBytes + bytesMax;
   }
 
   #unitsOf(bytes: number): number {

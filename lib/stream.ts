@@ -16,7 +16,7 @@ import type {
   BatchResult,
   IngestOptions,
   ReadOptions,
-  StreamBatchRecord,
+  RecordChunk,
   StreamInfo,
   SyncAppendOptions,
   SyncBatchOptions,
@@ -45,8 +45,13 @@ export class Stream {
     return append(this.#engine, this.#ref, data, options);
   }
 
-  /** As `log.appendBatch`, all to this stream. */
-  appendBatch(records: readonly StreamBatchRecord[], options?: BatchOptions): Promise<BatchResult> {
+  /**
+   * As `log.appendBatch`, all to this stream. What has no headers may be given as data alone, which is also the fastest.
+   *
+   * @example
+   * await log.stream('orders').appendBatch(['created', 'paid', { data: 'sent', headers: { by: 'post' } }]);
+   */
+  appendBatch(records: readonly RecordChunk[], options?: BatchOptions): Promise<BatchResult> {
     return appendBatchTo(this.#engine, this.#ref, records, options);
   }
 
@@ -56,7 +61,7 @@ export class Stream {
   }
 
   /** As `log.appendBatchSync`, all to this stream. */
-  appendBatchSync(records: readonly StreamBatchRecord[], options?: SyncBatchOptions): BatchResult {
+  appendBatchSync(records: readonly RecordChunk[], options?: SyncBatchOptions): BatchResult {
     return appendBatchSyncTo(this.#engine, this.#ref, records, options);
   }
 

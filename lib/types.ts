@@ -62,6 +62,9 @@ export interface StreamBatchRecord {
   readonly headers?: HeadersInput | undefined;
 }
 
+/** A record of a batch to one stream, or its data alone. */
+export type RecordChunk = string | Uint8Array | StreamBatchRecord;
+
 /** What an append resolves with. */
 export interface AppendResult {
   /** The record's number in its stream: 1, 2, 3 … without gaps. */

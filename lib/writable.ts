@@ -5,14 +5,15 @@
 
 import { addAbortSignal, Writable } from 'node:stream';
 import { types } from 'node:util';
-import { type CheckedRecord, checkRecord, packBatch } from './append.js';
+import { type CheckedRecord, checkRecord } from './append.js';
+import { Batch, UTF8_BYTES_PER_CHARACTER_MAX } from './batch.js';
 import { checkFields, checkInteger, checkOptions, checkSignal, expectedMessage } from './check.js';
 import type { Engine } from './engine.js';
 import { readOnlyError, typeError } from './errors.js';
 import { checkDurability, type Durability } from './options.js';
 import { LogRecord } from './record.js';
 import type { StreamRef } from './stream-ref.js';
-import type { StreamBatchRecord } from './types.js';
+import type { RecordChunk } from './types.js';
 
 const OPTIONS = ['durability', 'highWaterMark', 'defaultEncoding', 'signal'];
 const RECORD_FIELDS = ['data', 'headers'];
@@ -22,13 +23,9 @@ const RECORDS_BUFFERED = 4096;
 const BATCH_BYTES = 1024 * 1024;
 /** and at most this part of bufferedBytesMax, so that the ring has room for it. */
 const BATCH_PART = 1 / 8;
-/** What a record costs beside its bytes; a string's characters take three bytes at most. */
+/** What a record costs beside its bytes. */
 const RECORD_EXTRA_BYTES = 32;
-const UTF8_BYTES_PER_CHARACTER_MAX = 3;
 const UTF8 = /^utf-?8$/i;
-
-/** What one `write` of a {@link RecordWritable} takes: the data of a record, or a record, also one that was read. */
-export type RecordChunk = string | Uint8Array | StreamBatchRecord;
 
 /** Options of {@link Stream.writable}. Unknown ones throw. */
 export interface RecordWritableOptions {
@@ -148,34 +145,33 @@ export class StreamWritable extends Writable implements RecordWritable {
   // What lies before a chunk that is refused is stored first.
   async #append(written: readonly Written[]): Promise<void> {
     const { batchRecordsMax } = this.#engine.options;
-    let records: CheckedRecord[] = [];
+    let batch = new Batch();
     let bytes = 0;
     for (const { chunk, encoding } of written) {
       let record: CheckedRecord;
       try {
         record = this.#check(chunk, encoding);
       } catch (error) {
-        await this.#appendBatch(records);
+        await this.#appendBatch(batch);
         throw error;
       }
       const recordBytes = bytesMaxOf(record);
-      if (bytes + recordBytes > this.#batchBytesMax || records.length === batchRecordsMax) {
-        await this.#appendBatch(records);
-        records = [];
+      if (bytes + recordBytes > this.#batchBytesMax || batch.count === batchRecordsMax) {
+        await this.#appendBatch(batch);
+        batch = new Batch();
         bytes = 0;
       }
-      records.push(record);
+      batch.add(this.#ref, record.headers, record.data, record.length);
       bytes += recordBytes;
     }
-    await this.#appendBatch(records);
+    await this.#appendBatch(batch);
   }
 
   // May wait for room whatever else does: there is one batch of each writable. None follows destroy().
-  async #appendBatch(records: readonly CheckedRecord[]): Promise<void> {
-    if (records.length === 0) return;
+  async #appendBatch(batch: Batch): Promise<void> {
+    if (batch.count === 0) return;
     if (this.destroyed) throw this.errored ?? destroyedError();
-    const refs = records.map(({ ref }) => ref);
-    await this.#engine.appendBatch(refs, this.#durability, packBatch(this.#engine, records), undefined, true);
+    await this.#engine.appendBatch(batch, this.#durability, undefined, true);
   }
 
   #check(chunk: RecordChunk, given: BufferEncoding | null | undefined): CheckedRecord {
@@ -183,15 +179,15 @@ export class StreamWritable extends Writable implements RecordWritable {
       const encoding = given ?? this.#defaultEncoding;
       checkEncoding(encoding, 'the encoding');
       const data = UTF8.test(encoding) ? chunk : Buffer.from(chunk, encoding);
-      return checkRecord(this.#engine, this.#ref, { data }, 'the chunk');
+      return checkRecord(this.#engine, { data }, 'the chunk');
     }
-    if (types.isUint8Array(chunk)) return checkRecord(this.#engine, this.#ref, { data: chunk }, 'the chunk');
+    if (types.isUint8Array(chunk)) return checkRecord(this.#engine, { data: chunk }, 'the chunk');
     if (typeof chunk !== 'object') {
       throw typeError(expectedMessage('a string, a Uint8Array or an object with data', 'the chunk', chunk));
     }
     // A record that was read has more fields.
     if (!(chunk instanceof LogRecord)) checkFields(chunk, RECORD_FIELDS, 'the chunk');
-    return checkRecord(this.#engine, this.#ref, chunk, 'data of the chunk');
+    return checkRecord(this.#engine, chunk, 'data of the chunk');
   }
 }
 

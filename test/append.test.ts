@@ -239,6 +239,36 @@ describe('appendBatch', () => {
     expect(records.map(({ seq }) => seq)).toEqual([1, 2]);
     expect((await log.stream('a').get(2))?.headers).toEqual({ h: 'v' });
   });
+
+  test('to one stream takes data alone, by either way', async () => {
+    const log = await openTestLog({ recordBytesMax: 100, batchBytesMax: 250 });
+    const stream = log.stream('a');
+    const bytes = Buffer.from('bytes');
+    const appended = stream.appendBatch(['é', bytes, { data: 'record', headers: { h: 'v' } }, new Uint8Array([0xff])]);
+    bytes.fill(0);
+    await appended;
+    stream.appendBatchSync(['', new Uint8Array(0)]);
+    const records = await collect(stream.read());
+    expect(records.map(({ data }) => data.toString('latin1'))).toEqual(['Ã©', 'bytes', 'record', 'ÿ', '', '']);
+    expect(records.map(({ headers }) => Object.keys(headers).length)).toEqual([0, 0, 1, 0, 0, 0]);
+  });
+
+  test('of data alone is refused as a whole where one is wrong, or where there is no stream', async () => {
+    const log = await openTestLog({ recordBytesMax: 100, batchBytesMax: 250 });
+    const stream = log.stream('a');
+    expect(await rejection(stream.appendBatch(['x', 'x'.repeat(101)]))).toMatchObject({ code: 'TOO_LARGE' });
+    expect(await rejection(stream.appendBatch(['x', '\u{d800}']))).toBeInstanceOf(TypeError);
+    // The bound is of bytes: characters may take up to three.
+    expect(await rejection(stream.appendBatch(['é'.repeat(50), 'é'.repeat(50), 'é'.repeat(26)]))).toMatchObject({
+      code: 'TOO_LARGE',
+    });
+    // @ts-expect-error: on purpose
+    expect(await rejection(stream.appendBatch(['x', 7]))).toBeInstanceOf(TypeError);
+    // @ts-expect-error: on purpose
+    expect(await rejection(log.appendBatch(['x']))).toBeInstanceOf(TypeError);
+    expect(log.streams()).toEqual([]);
+    expect(await stream.appendBatch(['é'.repeat(50), 'é'.repeat(50), 'é'.repeat(25)])).toMatchObject({ firstLsn: 1 });
+  });
 });
 
 describe('ingest', () => {

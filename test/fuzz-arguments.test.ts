@@ -226,7 +226,11 @@ function keepBatch(records: unknown, key?: unknown): (model: Model, result: unkn
   return (model, result) => {
     if (!Array.isArray(records)) throw new Error('a batch that is no array was accepted');
     const seqs: number[] = [];
-    for (const record of records) seqs.push(model.add(key ?? record.key, record.data, record.headers));
+    for (const record of records) {
+      const isData = key !== undefined && (typeof record === 'string' || types.isUint8Array(record));
+      const { data, headers } = isData ? { data: record, headers: undefined } : record;
+      seqs.push(model.add(key ?? record.key, data, headers));
+    }
     expect(result).toMatchObject({ records: seqs.map((seq) => ({ seq })) });
   };
 }

@@ -23,7 +23,7 @@ export async function open(directory, { variant, syncEvery }) {
   }
   return {
     append: variant === 'sync' ? (key, data) => log.appendSync(key, data) : (key, data) => log.append(key, data),
-    appendBatch: (key, datas) => log.appendBatch(datas.map((data) => ({ key, data }))),
+    appendBatch: (key, datas) => log.stream(key).appendBatch(datas),
     ingest: (key, data) => log.ingest(key, data),
     drain: () => log.drain(),
     sync: () => log.sync(),
