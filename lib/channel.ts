@@ -5,6 +5,9 @@
 // only while there is a processor for each environment that has the log open, and one for its committer.
 
 import { availableParallelism } from 'node:os';
+// Not the globals: each look at those calls a getter.
+import { performance } from 'node:perf_hooks';
+import { nextTick } from 'node:process';
 import type { Batch } from './batch.js';
 import { type Failure, toError } from './errors.js';
 import type { NativeAddon, NativeLog, NativeReadResult, NativeRing, NativeVerifyResult } from './native.js';
@@ -240,7 +243,7 @@ export class Channel {
       this.#publish();
     } else if (!this.#publishScheduled) {
       this.#publishScheduled = true;
-      process.nextTick(this.#publishScheduledOnes);
+      nextTick(this.#publishScheduledOnes);
     }
   }
 

@@ -23,7 +23,8 @@ const suites = [
 ];
 
 function crashBounds() {
-  return ['--kill-seeds', '100', '--fault-seeds', '100', '--stale-seeds', '500', '--truncating-runs', '200'];
+  const seeds = ['--kill-seeds', '100', '--fault-seeds', '100', '--stale-seeds', '500', '--truncating-runs', '200'];
+  return [...seeds, '--flip-stride', '1'];
 }
 
 function run(command, args, env = {}) {
