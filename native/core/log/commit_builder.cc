@@ -43,13 +43,12 @@ void CommitBuilder::Begin(std::uint64_t time_us, std::uint64_t bytes_max) {
   record_count_ = 0;
   carried_bytes_ = 0;
   wants_sync_ = false;
-  for (Body& body : bodies_) free_bodies_.push_back(std::move(body.bytes));
   bodies_.clear();
 }
 
 void CommitBuilder::Shrink() {
   block_.Shrink(kIdleBlockBytesMax);
-  free_bodies_.clear();
+  state_->free_bodies.clear();
 }
 
 std::uint64_t CommitBuilder::body_bytes() const {
@@ -424,14 +423,13 @@ void CommitBuilder::FillBody(const format::BodyItem& item, AlignedBuffer* body) 
       frame.first(format::kFrameHeaderBytes));
 }
 
-// Memory that was used before is worth much: the first touch of a page costs more than a copy.
 std::shared_ptr<AlignedBuffer> CommitBuilder::TakeBodyBuffer(std::uint64_t bytes) {
   std::shared_ptr<AlignedBuffer> buffer;
-  if (free_bodies_.empty()) {
+  if (state_->free_bodies.empty()) {
     buffer = std::make_shared<AlignedBuffer>();
   } else {
-    buffer = std::move(free_bodies_.back());
-    free_bodies_.pop_back();
+    buffer = std::move(state_->free_bodies.back());
+    state_->free_bodies.pop_back();
   }
   buffer->Clear();
   buffer->Reserve(static_cast<std::size_t>(bytes + bytes / 8 + 2 * kPageBytes));

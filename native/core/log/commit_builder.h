@@ -128,7 +128,6 @@ class CommitBuilder final {
   std::uint64_t carried_bytes_ = 0;
   bool wants_sync_ = false;
   std::vector<Body> bodies_;
-  std::vector<std::shared_ptr<AlignedBuffer>> free_bodies_;
   std::vector<Part> parts_;
   std::vector<std::uint32_t> part_of_stream_;  // by handle: index in parts_ + 1, 0 for none
   std::vector<StreamHandle> touched_;

@@ -48,6 +48,7 @@ class Committer final {
   void MoveTo(Phase phase);
   StepOutcome Gather();
   StepOutcome WriteBody();
+  void HandOver(const CommitBuilder::Body& body);
   Status SyncBody();
   StepOutcome WriteBlock();
   StepOutcome SyncJournal();

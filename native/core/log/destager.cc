@@ -52,6 +52,7 @@ StepOutcome Destager::Step() {
     const Status made = MakeRoom(handle, segment.get());
     return made.ok() || MetFullDisk(made) ? StepOutcome::kProgress : Fail(made);
   }
+  if (SummarizeBody()) return StepOutcome::kProgress;
   format::CatalogDropped dropped;
   if (DropIsDue(&dropped)) return DropSegment(dropped);
   if (phase_ == Phase::kNone && CheckpointIsDue()) {
@@ -194,6 +195,7 @@ Status Destager::MakeRoom(StreamHandle handle, Segment* segment) {
     page.Resize(kPageBytes);
     format::EncodeSegmentHeader(header, page.mutable_bytes());
     SEGLOG_RETURN_IF_ERROR(file.value()->WriteAt(0, page.bytes(), io::WriteMode::kUnsynced));
+    Summarize(segment, 0, header.stream_id, page.bytes());
   }
   const Result<bool> allocated = file.value()->Allocate(size);
   // What a failed try got is for those who cannot do without. No body lies there.
@@ -250,7 +252,7 @@ bool Destager::FindSegmentToSeal(StreamHandle handle) {
   if (found == nullptr || found->seal_ordered || found->seal_refused) return false;
   if (found->row.destaged != found->row.end || found->durable_end != found->row.end) return false;
   seal_job_ = std::make_unique<SealJob>(state_, SegmentView(state_, stream, found),
-                                        OriginOf(*state_, stream, before));
+                                        OriginOf(*state_, stream, before), found->summary.get());
   sealing_ = found.get();
   return true;
 }
@@ -268,6 +270,7 @@ StepOutcome Destager::StepSeal() {
   if (stepped.ok()) {
     state_->sealed_orders.push_back(seal_job_->Item());
     sealing_->seal_ordered = true;
+    sealing_->summary.reset();
     ++state_->counters.segments_sealed;
   } else {
     // The damage is reported by whoever reads it; a footer would only lend it credit.
@@ -287,9 +290,11 @@ std::uint64_t Destager::DestageLimit(const Segment& segment) const {
 Status Destager::DestageChunk(StreamHandle handle, const std::shared_ptr<Segment>& segment,
                               bool* progress) {
   Chunk chunk;
+  std::uint64_t stream_id = 0;
   {
     const std::lock_guard lock(state_->mutex);
     const Stream& stream = state_->table.at(handle);
+    stream_id = stream.id;
     chunk.from = segment->pending.begin();
     chunk.to = segment->dropped ? chunk.from : DestageLimit(*segment);
     const std::uint64_t end =
@@ -306,8 +311,12 @@ Status Destager::DestageChunk(StreamHandle handle, const std::shared_ptr<Segment
     chunk.bytes.Append(segment->pending.Range(chunk.from, chunk.to));
     segment->destaging = true;
   }
+  const std::size_t content_bytes = chunk.bytes.size();
   chunk.bytes.PadTo(kPageBytes);
   Status written = WriteChunk(chunk);
+  if (written.ok()) {
+    Summarize(segment.get(), chunk.offset(), stream_id, chunk.bytes.bytes().first(content_bytes));
+  }
   const std::lock_guard lock(state_->mutex);
   segment->destaging = false;
   if (!written.ok()) return written;
@@ -325,10 +334,41 @@ Status Destager::WriteChunk(const Chunk& chunk) {
   const Result<SegmentFiles::FileRef> file =
       chunk.fresh ? CreateSegmentFile(chunk.path) : state_->segment_files.ForWriting(chunk.path);
   if (!file.ok()) return file.status();
-  const std::uint64_t offset = chunk.fresh ? 0 : chunk.from;
   SEGLOG_RETURN_IF_ERROR(
-      file.value()->WriteAt(offset, chunk.bytes.bytes(), io::WriteMode::kUnsynced));
+      file.value()->WriteAt(chunk.offset(), chunk.bytes.bytes(), io::WriteMode::kUnsynced));
   return file.value()->SyncData();
+}
+
+// `bytes` were written at `offset`. What does not follow on what is known leaves it to sealing to
+// read the file back.
+void Destager::Summarize(Segment* segment, std::uint64_t offset, std::uint64_t stream_id,
+                         ByteSpan bytes) {
+  const format::CatalogSegment& row = segment->row;
+  if (offset == 0) {
+    segment->summary = std::make_unique<SegmentSummary>(row.id, stream_id, row.first_sequence);
+  }
+  if (segment->summary == nullptr) return;
+  if (segment->summary->position() == offset) {
+    segment->summary->Update(bytes);
+  } else {
+    segment->summary.reset();
+  }
+}
+
+// A body that the committer wrote. Before anything that lies behind it is.
+bool Destager::SummarizeBody() {
+  State::WrittenBody body;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->written_bodies.empty()) return false;
+    body = std::move(state_->written_bodies.front());
+    state_->written_bodies.pop_front();
+  }
+  Summarize(body.segment.get(), body.offset, 0, body.bytes->bytes());
+  const std::lock_guard lock(state_->mutex);
+  state_->written_bodies_bytes -= body.bytes->size();
+  state_->free_bodies.push_back(std::move(body.bytes));
+  return true;
 }
 
 // A dropped segment's file is used again where there is one: its blocks are allocated already.

@@ -95,8 +95,13 @@ class Destager final {
     std::uint64_t to = 0;
     bool fresh = false;  // the first of its file, behind the header page
     AlignedBuffer bytes;
+
+    std::uint64_t offset() const { return fresh ? 0 : from; }
   };
   Status WriteChunk(const Chunk& chunk);
+  static void Summarize(Segment* segment, std::uint64_t offset, std::uint64_t stream_id,
+                        ByteSpan bytes);
+  bool SummarizeBody();
   Result<SegmentFiles::FileRef> CreateSegmentFile(const std::string& path);
   std::uint64_t DestageLimit(const Segment& segment) const;
   bool FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment);

@@ -3,26 +3,32 @@
 
 namespace seglog::log {
 
-SealJob::SealJob(State* state, SegmentView view, const SegmentOrigin& origin)
+SealJob::SealJob(State* state, SegmentView view, const SegmentOrigin& origin,
+                 const SegmentSummary* summary)
     : state_(state), check_(std::move(view), origin) {
   const format::CatalogSegment& row = check_.view().row();
   SEGLOG_ASSERT(row.state == format::SegmentState::kEnded && row.destaged == row.end);
+  if (summary == nullptr || !summary->Covers(row)) return;
+  footer_ = summary->Footer(row, origin.previous_chain);
 }
 
 Status SealJob::Step() {
   SEGLOG_ASSERT(!done_);
-  if (check_.done()) return WriteFooter();
+  if (footer_.has_value()) return WriteFooter();
   SEGLOG_RETURN_IF_ERROR(check_.Step());
-  if (check_.damage().empty()) return Status::Ok();
-  const Damage& damage = check_.damage().listed.front();
-  return Status(Code::kCorrupt, damage.what).WithPath(damage.file);
+  if (!check_.damage().empty()) {
+    const Damage& damage = check_.damage().listed.front();
+    return Status(Code::kCorrupt, damage.what).WithPath(damage.file);
+  }
+  if (check_.done()) footer_ = check_.footer();
+  return Status::Ok();
 }
 
 Status SealJob::WriteFooter() {
   AlignedBuffer bytes;
-  format::EncodeFooter(check_.footer(), &bytes);
+  format::EncodeFooter(*footer_, &bytes);
   footer_bytes_ = bytes.size();
-  const std::uint64_t offset = format::FooterOffset(check_.footer().data_end);
+  const std::uint64_t offset = format::FooterOffset(footer_->data_end);
   const Result<SegmentFiles::FileRef> file = state_->segment_files.ForWriting(check_.view().path());
   if (!file.ok()) return file.status();
   SEGLOG_RETURN_IF_ERROR(file.value()->WriteAt(offset, bytes.bytes(), io::WriteMode::kUnsynced));
@@ -35,7 +41,7 @@ Status SealJob::WriteFooter() {
 
 format::SealedItem SealJob::Item() const {
   SEGLOG_ASSERT(done_);
-  const format::SegmentFooter& footer = check_.footer();
+  const format::SegmentFooter& footer = *footer_;
   return {.stream_id = footer.stream_id,
           .segment_id = footer.segment_id,
           .footer_offset = format::FooterOffset(footer.data_end),

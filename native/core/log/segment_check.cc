@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "log/frame_check.h"
+#include "log/segment_summary.h"
 
 namespace seglog::log {
 
@@ -131,7 +132,8 @@ void SegmentCheck::CheckOneFrame(ByteSpan bytes, const format::FrameHeader& head
       CheckRecords(header, bytes.subspan(format::kFrameHeaderBytes), view_.row().id,
                    position_ + format::kFrameHeaderBytes, nullptr);
   if (last_lsn.ok()) {
-    CountFrame(header, last_lsn.value());
+    sound_records_ += header.record_count;
+    CountFrame(header, position_, last_lsn.value(), &footer_);
   } else {
     frames_are_sound_ = false;
     NameBadRecords(bytes, header);
@@ -208,29 +210,6 @@ const char* SegmentCheck::StrangenessOf(const format::FrameHeader& header) const
   const bool expects_shared = view_.shared() && !header.filler();
   if (header.shared() == expects_shared && of_this_row != expects_shared) return nullptr;
   return "a frame of another stream";
-}
-
-// The footer of a shared segment counts the records of all streams, and since LSNs may fall there
-// from frame to frame of one commit, it has the highest so far.
-void SegmentCheck::CountFrame(const format::FrameHeader& header, std::uint64_t last_lsn) {
-  sound_records_ += header.record_count;
-  if (footer_.index.empty() ||
-      position_ >= footer_.index.back().offset + format::kIndexStrideBytes) {
-    const std::uint64_t lsn_min = footer_.index.empty() ? 0 : footer_.index.back().lsn;
-    footer_.index.push_back({.sequence = footer_.last_sequence + 1,
-                             .lsn = std::max(lsn_min, header.first_lsn),
-                             .time_us = header.time_us,
-                             .offset = position_});
-  }
-  if (header.record_count == 0) return;
-  if (footer_.record_count == 0) {
-    footer_.first_lsn = header.first_lsn;
-    footer_.first_time_us = header.time_us;
-  }
-  footer_.record_count += header.record_count;
-  footer_.last_sequence += header.record_count;
-  footer_.last_lsn = std::max(footer_.last_lsn, last_lsn);
-  footer_.last_time_us = header.time_us;
 }
 
 // Bytes from `from` on are damaged: on to the next sound frame. In a shared segment nothing tells

@@ -62,7 +62,6 @@ class SegmentCheck final {
   void NameBadRecords(ByteSpan bytes, const format::FrameHeader& header);
   void CheckOrder(const format::FrameHeader& header);
   const char* StrangenessOf(const format::FrameHeader& header) const;
-  void CountFrame(const format::FrameHeader& header, std::uint64_t last_lsn);
   void BeginSearch(std::uint64_t from, const Status& cause);
   Status Search();
   void EndFrames();

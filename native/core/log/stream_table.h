@@ -20,6 +20,7 @@
 #include "hash/sha256.h"
 #include "log/log.h"
 #include "log/pending_bytes.h"
+#include "log/segment_summary.h"
 
 namespace seglog::log {
 
@@ -32,6 +33,9 @@ struct Segment {
   // Of the commit in flight, what goes to the file by itself: it lies before the pending bytes, and
   // readers find it here until it is written.
   std::shared_ptr<AlignedBuffer> body;
+  // Of the file so far, for the footer; null where not all of it passed through memory. The
+  // destager's alone.
+  std::unique_ptr<SegmentSummary> summary;
   std::uint64_t durable_end;  // frames below lie in durable commits
   // The journal file with the oldest block that pending bytes need; 0 while nothing is pending.
   std::uint64_t oldest_generation = 0;
