@@ -16,7 +16,7 @@ struct DamageTotals {
   std::uint64_t bits_flipped = 0;
   std::uint64_t found_by_opening = 0;
   std::uint64_t found_by_reading = 0;
-  std::uint64_t without_effect = 0;         // padding, a copy that was used instead, unused space
+  std::uint64_t without_effect = 0;  // padding, a copy that was used instead, unused space
   std::uint64_t tails_damaged = 0;
   std::uint64_t tails_cut_off = 0;
   std::uint64_t tails_untouched = 0;  // the damage hit padding, or changed nothing
