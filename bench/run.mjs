@@ -3,7 +3,7 @@
 // repetition each workload is run by each contender, in a random order. bench/README.md says how to read it.
 //
 //   npm run bench -- [--workload W2,W7|scaling|paced|all] [--payload 128,1024] [--contender seglog,lmdb] [--repeat 5]
-//     [--seconds 2] [--dir WHERE] [--seed N] [--json FILE] [--timeline] [--unchecked] [--report [--from FILE]]
+//     [--seconds 2] [--dir WHERE] [--seed N] [--json FILE] [--timeline] [--unchecked] [--report [--from FILE,FILE]]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readArguments } from './harness/arguments.mjs';
 import { checkContenders } from './harness/durability.mjs';
@@ -30,15 +30,25 @@ async function measure() {
     const plan = makePlan(options, contenders);
     const runs = await runPlan(plan, options, scratch);
     const { command, repeat, seconds, seed } = options;
-    return { machine, command, options: { repeat, seconds, seed }, checks, runs };
+    return { machine, calls: [{ command, repeat, seconds, seed }], checks, runs };
   });
 }
 
-const results = options.from === undefined ? await measure() : JSON.parse(readFileSync(options.from, 'utf8'));
+// Of several calls of the same build on the same machine.
+function joined(files) {
+  const all = files.split(',').map((file) => JSON.parse(readFileSync(file, 'utf8')));
+  return {
+    machine: all[0].machine,
+    calls: all.flatMap(({ calls }) => calls),
+    checks: Object.assign({}, ...all.map(({ checks }) => checks)),
+    runs: all.flatMap(({ runs }) => runs),
+  };
+}
+
+const results = options.from === undefined ? await measure() : joined(options.from);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results)}\n`);
-const summary = summarize(results.runs);
-printTables(summary);
+printTables(summarize(results.runs));
 if (options.report) {
   const { writeReport } = await import('./report/report.mjs');
-  await writeReport(results, summary);
+  await writeReport(results);
 }

@@ -60,8 +60,6 @@ export class Engine implements Listener {
   #queue: Waiting[] = [];
   #queueStart = 0;
   #roomAsked = false;
-  /** Of large records, which go by calls, since there was room last. */
-  #ingestedBytes = 0;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   #lastDurableLsn = 0;
 
@@ -240,11 +238,10 @@ export class Engine implements Listener {
       taken = channel.request(0, (to, token) =>
         this.#native.append(to, handle, bytes, headers, this.#unwatched, token, 0),
       );
-      if (taken === true) this.#ingestedBytes += bytes.length;
     }
     if (taken === false) throw new SeglogError('QUEUE_FULL', 'More is waiting to be committed than bufferedBytesMax');
     if (taken !== true) throw toError(taken);
-    if (channel.ring.usedBytes() + this.#ingestedBytes < this.highWaterBytes) return true;
+    if (channel.ring.usedBytes() + channel.ring.calledBytes() < this.highWaterBytes) return true;
     this.#askForRoom();
     return false;
   }
@@ -257,7 +254,6 @@ export class Engine implements Listener {
       this.#channel.requestAside(waiter, (to, token) => this.#native.drain(to, token));
     });
     if (failure !== undefined) throw toError(failure);
-    this.#ingestedBytes = 0;
     if (!this.closed && this.#channel.ring.refuses) this.#throwRefusal(log);
   }
 
@@ -473,7 +469,6 @@ export class Engine implements Listener {
     this.#roomAsked = true;
     const answered = () => {
       this.#roomAsked = false;
-      this.#ingestedBytes = 0;
       this.#pump();
     };
     // A failed log refuses each of those that wait, with the reason.

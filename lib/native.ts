@@ -181,6 +181,7 @@ export interface NativeRing {
   readonly refuse: number;
   readonly epoch: number;
   readonly sharers: number;
+  readonly called: number;
   readonly entries: number;
   readonly unitBytes: number;
   readonly skip: number;

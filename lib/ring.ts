@@ -174,6 +174,11 @@ export class Ring {
     return (wrapped + this.#tail) * this.#layout.unitBytes;
   }
 
+  /** Bytes of records that went by calls and were not committed yet. */
+  calledBytes(): number {
+    return (Atomics.load(this.#control, this.#layout.called / WORD_BYTES) >>> 0) * this.#layout.unitBytes;
+  }
+
   /** What ingested records are part of. */
   get epoch(): number {
     return Atomics.load(this.#control, this.#layout.epoch / WORD_BYTES) >>> 0;

@@ -316,6 +316,16 @@ describe('ingest', () => {
     }
   });
 
+  test('never meets QUEUE_FULL where false is heeded, also with records too large for the ring', async () => {
+    const log = await openTestLog({ bufferedBytesMax: 65_536 });
+    for (let index = 0; index < 3000; index++) {
+      const data = Buffer.alloc(index % 3 === 0 || index < 300 ? 20_000 : 400);
+      if (!log.ingest('key', data)) await log.drain();
+    }
+    await log.sync();
+    expect(log.stream('key').info()?.nextSeq).toBe(3001);
+  });
+
   test('never meets QUEUE_FULL where false is heeded', async () => {
     const log = await openTestLog({ bufferedBytesMax: 65_536 });
     for (let index = 0; index < 2000; index++) if (!log.ingest('key', Buffer.alloc(500))) await log.drain();

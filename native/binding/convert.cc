@@ -188,6 +188,7 @@ Napi::Value RingLayout(Napi::Env env) {
                      {"refuse", log::kRingRefuseOffset},
                      {"epoch", log::kRingEpochOffset},
                      {"sharers", log::kRingSharersOffset},
+                     {"called", log::kRingCalledOffset},
                      {"entries", log::kRingEntriesOffset},
                      {"unitBytes", log::kRingUnitBytes}});
   const auto kind = [](log::RingEntryKind value) { return static_cast<std::uint64_t>(value); };

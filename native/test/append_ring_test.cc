@@ -222,6 +222,27 @@ TEST_F(IntakeTest, RequestsHaveTheirTurnWhereTheRingSaysSo) {
   EXPECT_EQ(TakeAll(), (std::vector<std::uint32_t>{1, 2, 3, 4}));
 }
 
+// What the producer may go on ingesting depends on it.
+TEST_F(IntakeTest, TheProducerSeesWhatWaitsBesideTheRing) {
+  const std::string large(5001, 'x');
+  const AppendInput input{.data = AsBytes(large)};
+  ASSERT_TRUE(inbox_.SubmitAppend({&input, 1}, Durability::kSync, TokenHere(1)).ok());
+  ASSERT_TRUE(inbox_.SubmitAppend({&input, 1}, Durability::kSync, TokenHere(2)).ok());
+  producer_.Request();
+  producer_.Request();
+  producer_.Publish();
+  EXPECT_EQ(producer_.called_bytes(), 10'008u);  // Units of 8 bytes.
+  ASSERT_NE(intake_.Front(), nullptr);
+  intake_.Take();
+  EXPECT_EQ(producer_.called_bytes(), 10'008u);
+  intake_.Release();
+  EXPECT_EQ(producer_.called_bytes(), 5008u);
+  ASSERT_NE(intake_.Front(), nullptr);
+  intake_.Take();
+  intake_.Release();
+  EXPECT_EQ(producer_.called_bytes(), 0u);
+}
+
 TEST_F(IntakeTest, WhoWaitsForRoomDoesNotWaitInTheRow) {
   producer_.Append(1, {.data = "one"});
   Submit(Request::Kind::kDrain, 2);

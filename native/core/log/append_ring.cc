@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "log/append_ring.h"
 
+#include <algorithm>
+
 namespace seglog::log {
 
 AppendRing::AppendRing(MutableByteSpan memory) : memory_(memory), read_(0) {
@@ -110,6 +112,11 @@ std::uint64_t AppendRing::UsedBytes() const {
   const std::uint32_t wrap = Load(kRingWrapOffset);
   const std::uint32_t before_wrap = wrap > head ? wrap - head : 0;
   return std::uint64_t{tail >= head ? tail - head : before_wrap + tail} * kRingUnitBytes;
+}
+
+void AppendRing::SetCalledBytes(std::uint64_t bytes) {
+  const std::uint64_t units = AlignUp<std::uint64_t>(bytes, kRingUnitBytes) / kRingUnitBytes;
+  Store(kRingCalledOffset, static_cast<std::uint32_t>(std::min<std::uint64_t>(units, UINT32_MAX)));
 }
 
 bool AppendRing::Announce() {

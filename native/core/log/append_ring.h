@@ -31,7 +31,8 @@ inline constexpr std::size_t kRingAnswerOffset = 256;   // log: 1 when there is 
 inline constexpr std::size_t kRingRefuseOffset = 320;   // committer: 1 when appends are refused
 inline constexpr std::size_t kRingEpochOffset = 384;    // inbox: of records ingested now
 inline constexpr std::size_t kRingSharersOffset = 448;  // inbox: rings of the log, this one too
-inline constexpr std::size_t kRingEntriesOffset = 512;
+inline constexpr std::size_t kRingCalledOffset = 512;  // inbox: units of payload that came by calls
+inline constexpr std::size_t kRingEntriesOffset = 576;
 
 // An entry: six words of 32 bits, then what its kind says, padded to whole units.
 enum class RingEntryKind : std::uint8_t {
@@ -91,6 +92,8 @@ class AppendRing final {
   void SetRefusing(bool refusing) { Store(kRingRefuseOffset, refusing ? 1 : 0); }
   void SetEpoch(std::uint32_t epoch) { Store(kRingEpochOffset, epoch); }
   void SetSharers(std::uint32_t rings) { Store(kRingSharersOffset, rings); }
+  // Payload that waits beside the ring: what is too large for it.
+  void SetCalledBytes(std::uint64_t bytes);
   // Says that there is something to take. True when the producer is not looking and must be called.
   bool Announce();
 

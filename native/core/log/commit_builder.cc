@@ -44,11 +44,13 @@ void CommitBuilder::Begin(std::uint64_t time_us, std::uint64_t bytes_max) {
   carried_bytes_ = 0;
   wants_sync_ = false;
   bodies_.clear();
+  state_->keeps_bodies = true;
 }
 
 void CommitBuilder::Shrink() {
   block_.Shrink(kIdleBlockBytesMax);
   state_->free_bodies.clear();
+  state_->keeps_bodies = false;
 }
 
 std::uint64_t CommitBuilder::body_bytes() const {

@@ -367,7 +367,7 @@ bool Destager::SummarizeBody() {
   Summarize(body.segment.get(), body.offset, 0, body.bytes->bytes());
   const std::lock_guard lock(state_->mutex);
   state_->written_bodies_bytes -= body.bytes->size();
-  state_->free_bodies.push_back(std::move(body.bytes));
+  if (state_->keeps_bodies) state_->free_bodies.push_back(std::move(body.bytes));
   return true;
 }
 

@@ -125,7 +125,8 @@ Status Inbox::SubmitAppend(std::span<const AppendInput> records, Durability dura
   }
   queue->bytes += bytes;
   ++queue->requests;
-  if (queue->channel->ring() != nullptr) {
+  if (AppendRing* const ring = queue->channel->ring(); ring != nullptr) {
+    ring->SetCalledBytes(queue->bytes);
     queue->ringed.push_back(std::move(request));
   } else {
     submitted_.push_back(std::move(request));
@@ -170,6 +171,9 @@ void Inbox::Release(std::uint32_t channel, std::uint64_t requests, std::uint64_t
   SEGLOG_ASSERT(queue->requests >= requests && queue->bytes >= payload_bytes);
   queue->requests -= requests;
   queue->bytes -= payload_bytes;
+  if (AppendRing* const ring = queue->channel->ring(); ring != nullptr && payload_bytes > 0) {
+    ring->SetCalledBytes(queue->bytes);
+  }
 }
 
 void Inbox::Refuse(const Status& why) {

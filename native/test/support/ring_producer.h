@@ -84,6 +84,9 @@ class RingProducer final {
   bool HasRoomForRequest() { return Reserve(log::kRingEntryBytes).has_value(); }
   // The entries that lib/ writes into a ring of this size; larger ones go by a call.
   std::size_t entry_bytes_max() const { return (capacity_ / 4 - 1) * log::kRingUnitBytes; }
+  std::uint64_t called_bytes() {
+    return std::uint64_t{Load(log::kRingCalledOffset)} * log::kRingUnitBytes;
+  }
   bool refuses() { return Load(log::kRingRefuseOffset) != 0; }
 
   // What the committer gave back may be anything from now on: nobody may look at it any more.
