@@ -109,7 +109,7 @@ struct State {
   std::deque<WrittenBody> written_bodies;
   std::uint64_t written_bodies_bytes = 0;
   std::vector<std::shared_ptr<AlignedBuffer>> free_bodies;
-  bool keeps_bodies = false;  // commits are being built
+  bool keeps_bodies = false;       // commits are being built
   bool destager_has_news = false;  // something for the destager changed since it was last roused
   bool closing = false;            // everything is committed and durable; write the last snapshot
   std::optional<Status> close_result;
