@@ -14,6 +14,7 @@ import {
   checkWellFormed,
   expectedMessage,
   hasOnlyFields,
+  lengthOf,
   ownBytes,
   toBytes,
 } from './check.js';
@@ -225,7 +226,7 @@ function checkBatch(
     if (typeof record === 'string' || types.isUint8Array(record)) {
       if (ref === undefined) throw typeError(expectedMessage('an object', `records[${index}]`, record));
       const data = checkData(engine, record, index);
-      batch.add(ref, undefined, data, data.length);
+      batch.add(ref, undefined, data, lengthOf(data));
       continue;
     }
     // Names are made where there is something to say.
@@ -233,7 +234,7 @@ function checkBatch(
     const stream = ref ?? engine.refOf(record.key);
     const headers = encodeHeaders(record.headers);
     const data = checkData(engine, record.data, index);
-    batch.add(stream, headers, data, data.length);
+    batch.add(stream, headers, data, lengthOf(data));
   }
   return batch;
 }
@@ -253,7 +254,7 @@ export interface CheckedRecord {
 export function checkRecord(engine: Engine, record: StreamBatchRecord, dataName: string): CheckedRecord {
   const headers = encodeHeaders(record.headers);
   const data = checkData(engine, record.data, dataName);
-  return { headers, data, length: data.length };
+  return { headers, data, length: lengthOf(data) };
 }
 
 function dataNameOf(name: string | number): string {
@@ -265,7 +266,8 @@ function checkData(engine: Engine, data: string | Uint8Array, name: string | num
   const { recordBytesMax } = engine.options;
   if (typeof data !== 'string') {
     const bytes = arePlainBytes(data) ? data : ownBytes(toBytes(data, dataNameOf(name)));
-    if (bytes.length > recordBytesMax) throw recordTooLarge(name, bytes.length, recordBytesMax);
+    const length = lengthOf(bytes);
+    if (length > recordBytesMax) throw recordTooLarge(name, length, recordBytesMax);
     return bytes;
   }
   // A character takes a byte at least, and three at most.

@@ -3,6 +3,7 @@
 // object per record costs about as much as the rest of its way.
 
 import { Buffer } from 'node:buffer';
+import { lengthOf, unlessGone } from './check.js';
 import { typeError } from './errors.js';
 import type { NativeAddon, NativeLog } from './native.js';
 import type { StreamRef } from './stream-ref.js';
@@ -58,14 +59,15 @@ export class Batch {
   /** Throws TypeError where the bytes are not as many as they were: what ran behind the check resized their buffer. */
   dataAt(index: number): string | Uint8Array {
     const data = this.data[index] ?? '';
-    if (data.length === this.#lengths[index]) return data;
-    throw typeError(`Expected a Uint8Array for records[${index}].data but received one whose buffer was resized`);
+    if (lengthOf(data) === this.#lengths[index]) return data;
+    throw typeError(`Expected a Uint8Array for ${nameAt(index)} but received one whose buffer was resized`);
   }
 
-  /** From now on the callers' bytes are not needed. */
+  /** From now on the callers' bytes are not needed. Throws as {@link dataAt}. */
   own(): void {
-    for (const [index, data] of this.data.entries()) {
-      if (typeof data !== 'string') this.data[index] = Uint8Array.from(data);
+    for (let index = 0; index < this.count; index++) {
+      const data = this.dataAt(index);
+      if (typeof data !== 'string') this.data[index] = unlessGone(nameAt(index), () => new Uint8Array(data));
     }
   }
 
@@ -89,6 +91,10 @@ export class Batch {
   }
 }
 
+function nameAt(index: number): string {
+  return `records[${index}].data`;
+}
+
 function byteLength(data: string | Uint8Array): number {
-  return typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+  return typeof data === 'string' ? Buffer.byteLength(data) : lengthOf(data);
 }

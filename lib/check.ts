@@ -88,6 +88,13 @@ export function hasOnlyFields(value: unknown, known: readonly string[]): value i
   return true;
 }
 
+const typedArrayLength = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')?.get;
+
+/** Characters or bytes. Of an array it is what it has, whatever a property `length` of the caller's says. */
+export function lengthOf(data: string | Uint8Array): number {
+  return typeof data === 'string' ? data.length : (typedArrayLength?.call(data) ?? 0);
+}
+
 /** Whether `value` is plainly what {@link toBytes} and {@link ownBytes} leave as it is. */
 export function arePlainBytes(value: unknown): value is Uint8Array {
   if (!types.isUint8Array(value)) return false;

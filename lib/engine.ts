@@ -161,7 +161,7 @@ export class Engine implements Listener {
       if (taken !== false) throw toError(taken);
     }
     // The caller goes on with its own bytes.
-    const owned = typeof data === 'string' ? data : Uint8Array.from(data);
+    const owned = typeof data === 'string' ? data : new Uint8Array(data);
     this.#wait({
       submit: () => this.#hand(stream, durability, headers, owned, resolve, reject, expectedSeq),
       fail: (failure) => reject(toError(failure)),
@@ -480,7 +480,7 @@ export class Engine implements Listener {
       const head = this.#queue[this.#queueStart];
       if (head === undefined) break;
       if (!head.signal?.aborted) {
-        const taken = head.submit();
+        const taken = submitted(head);
         if (taken === false) {
           this.#askForRoom();
           break;
@@ -494,5 +494,15 @@ export class Engine implements Listener {
       this.#queue = this.#queue.slice(this.#queueStart);
       this.#queueStart = 0;
     }
+  }
+}
+
+// Whoever is next must not wait for ever because this one throws.
+function submitted(waiting: Waiting): boolean | Failure {
+  try {
+    return waiting.submit();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { code: 'INVALID_ARGUMENT', message, errno: 0, syscall: '', path: '', detail: '' };
   }
 }

@@ -83,7 +83,7 @@ export interface OpenOptions {
   readonly preset?: Preset | undefined;
   /**
    * A segment that would grow beyond this many bytes is rotated. Space comes back by whole segments, and each costs a
-   * file, a row of the catalogue and a seal that reads it once. Default 67,108,864; 16,384 to 17,179,869,184.
+   * file, a row of the catalogue and a footer. Default 67,108,864; 16,384 to 17,179,869,184.
    */
   readonly segmentBytes?: number | undefined;
   /**

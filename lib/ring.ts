@@ -5,6 +5,7 @@
 
 import { Buffer } from 'node:buffer';
 import { type Batch, UTF8_BYTES_PER_CHARACTER_MAX } from './batch.js';
+import { lengthOf } from './check.js';
 import { typeError } from './errors.js';
 import type { NativeRing } from './native.js';
 
@@ -71,7 +72,7 @@ export class Ring {
 
   /** The bytes that an entry of a record may take at most. */
   recordBytes(headers: Uint8Array | undefined, data: string | Uint8Array): number {
-    const dataBytes = typeof data === 'string' ? data.length * UTF8_BYTES_PER_CHARACTER_MAX : data.length;
+    const dataBytes = dataBytesMax(data);
     return this.#layout.entryBytes + this.#layout.expectedBytes + (headers?.length ?? 0) + dataBytes;
   }
 
@@ -90,7 +91,7 @@ export class Ring {
   ): boolean {
     const headerBytes = headers === undefined ? 0 : headers.length;
     const fixedBytes = this.#layout.entryBytes + (expectedSeq === 0 ? 0 : this.#layout.expectedBytes);
-    const room = typeof data === 'string' ? data.length * UTF8_BYTES_PER_CHARACTER_MAX : data.length;
+    const room = dataBytesMax(data);
     const at = this.#reserve(this.#unitsOf(fixedBytes + headerBytes + room));
     if (at < 0) return false;
     let offset = at * this.#layout.unitBytes + fixedBytes;
@@ -211,13 +212,14 @@ export class Ring {
   // Returns the bytes that it took.
   #copy(data: string | Uint8Array, offset: number): number {
     if (typeof data === 'string') return this.#bytes.write(data, offset, 'utf8');
+    const length = lengthOf(data);
     // See unlessGone: the length that was looked at may be that of a buffer which is gone.
     try {
       this.#bytes.set(data, offset);
     } catch (error) {
       throw typeError('Expected a Uint8Array for data but received one whose buffer was detached or shrunk', error);
     }
-    return data.length;
+    return length;
   }
 
   #batchBytesMax({ count, bytesMax }: Batch): number {
@@ -266,4 +268,8 @@ export class Ring {
     Atomics.store(this.#control, this.#layout.wrap / WORD_BYTES, this.#wrap);
     this.#tail = 0;
   }
+}
+
+function dataBytesMax(data: string | Uint8Array): number {
+  return typeof data === 'string' ? data.length * UTF8_BYTES_PER_CHARACTER_MAX : lengthOf(data);
 }

@@ -116,6 +116,66 @@ describe('an argument', () => {
     expect(log.streams()).toEqual([]);
   });
 
+  test('of a batch that has to wait is refused in the same way, and nobody behind it waits for ever', async () => {
+    const log = await openTestLog({ bufferedBytesMax: 4096 });
+    const before = Array.from({ length: 50 }, () => log.append('key', Buffer.alloc(900)));
+    const buffer = new ArrayBuffer(8, { maxByteLength: 16 });
+    const resizing = {
+      key: 'other',
+      get data() {
+        buffer.resize(16);
+        return 'second';
+      },
+    };
+    const refused = rejection(log.appendBatch([{ key: 'other', data: new Uint8Array(buffer) }, resizing]));
+    const behind = log.append('key', 'behind');
+    expect(await refused).toMatchObject(MISUSE);
+    await Promise.all([...before, behind]);
+    expect(log.stream('key').info()?.nextSeq).toBe(52);
+    await log.close();
+  });
+
+  test('goes by its own bytes, whatever iterator or length it is given', async () => {
+    const log = await openTestLog({ bufferedBytesMax: 4096, recordBytesMax: 900 });
+    const before = Array.from({ length: 50 }, () => log.append('key', Buffer.alloc(900)));
+    const iterating = Object.assign(Buffer.from('own bytes'), { *[Symbol.iterator]() {} });
+    const waiting = [log.append('iterated', iterating), log.appendBatch([{ key: 'iterated', data: iterating }])];
+    await Promise.all([...before, ...waiting]);
+    // The second time there is room.
+    for (const claim of [4, 4096, 1e9]) {
+      const claiming = Buffer.from('own bytes');
+      const later = {
+        get data() {
+          Object.defineProperty(claiming, 'length', { value: claim, configurable: true });
+          return 'later';
+        },
+      };
+      await log.stream('claimed').appendBatch([claiming, later]);
+      const reentering = Buffer.from('own bytes');
+      const appending = {
+        get data() {
+          Object.defineProperty(reentering, 'length', {
+            get: () => {
+              void log.append('aside', 'x');
+              return claim;
+            },
+          });
+          return 'later';
+        },
+      };
+      await log.stream('claimed').appendBatch([reentering, appending]);
+    }
+    const [iterated, claimed] = [
+      await collect(log.read({ keys: ['iterated'] })),
+      await collect(log.read({ keys: ['claimed'] })),
+    ];
+    expect(iterated.map(({ data }) => data.toString())).toEqual(['own bytes', 'own bytes']);
+    expect(claimed.map(({ data }) => data.toString())).toEqual(
+      Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? 'own bytes' : 'later')),
+    );
+    expect((await log.verify()).damage).toEqual([]);
+  });
+
   test('of a batch is refused where the array claims a length that is none', async () => {
     const log = await openTestLog();
     for (const length of [Number.NaN, -1, 0.5, '1']) {

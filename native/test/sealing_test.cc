@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "log/segment_summary.h"
+#include "log/written_bodies.h"
 #include "test/support/engine_harness.h"
 #include "test/support/verified.h"
 
@@ -182,6 +183,62 @@ TEST(SegmentSummaryTest, DoesNotCoverWhatIsNoFrameOrAnotherSegment) {
   SegmentSummary damaged(written.row.id, written.stream_id, written.row.first_sequence);
   damaged.Update(written.bytes);
   EXPECT_FALSE(damaged.Covers(written.row));
+}
+
+WrittenBodies::Body BodyOf(const std::shared_ptr<Segment>& segment, std::size_t bytes) {
+  auto buffer = std::make_shared<AlignedBuffer>();
+  buffer->Resize(bytes);
+  return {.segment = segment, .offset = kPageBytes, .bytes = std::move(buffer)};
+}
+
+TEST(WrittenBodiesTest, OnlySoManyBytesWait) {
+  constexpr std::size_t kBytes = 1u << 20;
+  const auto segment = std::make_shared<Segment>(format::CatalogSegment{});
+  WrittenBodies bodies;
+  for (int i = 0; i < 100; ++i) bodies.Add(BodyOf(segment, kBytes));
+  const std::uint32_t waiting = segment->written_bodies;
+  EXPECT_GT(waiting, 16u);
+  EXPECT_LE(waiting, 33u);
+  std::uint32_t taken = 0;
+  while (bodies.Take().has_value()) ++taken;
+  EXPECT_EQ(taken, waiting);
+  bodies.Add(BodyOf(segment, kBytes));
+  EXPECT_EQ(segment->written_bodies, waiting + 1);
+  bodies.Clear();
+  EXPECT_EQ(segment->written_bodies, waiting);  // The others are the taker's to take off.
+  EXPECT_FALSE(bodies.Take().has_value());
+}
+
+TEST(WrittenBodiesTest, MemoryIsUsedAgainWhereItFitsAndGivenBackWhenIdle) {
+  WrittenBodies bodies;
+  const auto buffer_of = [&bodies](std::size_t bytes) {
+    std::shared_ptr<AlignedBuffer> buffer = bodies.TakeBuffer(bytes);
+    EXPECT_GE(buffer->capacity(), bytes);
+    EXPECT_TRUE(buffer->empty());
+    return buffer;
+  };
+  bodies.Keep(buffer_of(1000));  // Nobody builds commits: not kept.
+  bodies.SetBusy(true);
+  std::shared_ptr<AlignedBuffer> small = buffer_of(64 * 1024);
+  std::shared_ptr<AlignedBuffer> large = buffer_of(1024 * 1024);
+  const std::byte* const small_memory = small->data();
+  const std::byte* const large_memory = large->data();
+  bodies.Keep(std::move(small));
+  bodies.Keep(std::move(large));
+  EXPECT_EQ(buffer_of(60 * 1024)->data(), small_memory);
+  EXPECT_EQ(buffer_of(100 * 1024)->data(), large_memory);
+  // More than may be kept: the newest stay.
+  std::vector<std::shared_ptr<AlignedBuffer>> many;
+  for (int i = 0; i < 100; ++i) many.push_back(buffer_of(1024 * 1024));
+  const std::byte* const newest = many.back()->data();
+  for (auto& each : many) bodies.Keep(std::move(each));
+  bool found_newest = false;
+  for (int i = 0; i < 32; ++i) {
+    std::shared_ptr<AlignedBuffer> again = buffer_of(1024 * 1024);
+    found_newest = found_newest || again->data() == newest;
+    many.push_back(std::move(again));
+  }
+  EXPECT_TRUE(found_newest);
 }
 
 }  // namespace

@@ -44,13 +44,12 @@ void CommitBuilder::Begin(std::uint64_t time_us, std::uint64_t bytes_max) {
   carried_bytes_ = 0;
   wants_sync_ = false;
   bodies_.clear();
-  state_->keeps_bodies = true;
+  state_->written_bodies.SetBusy(true);
 }
 
 void CommitBuilder::Shrink() {
   block_.Shrink(kIdleBlockBytesMax);
-  state_->free_bodies.clear();
-  state_->keeps_bodies = false;
+  state_->written_bodies.SetBusy(false);
 }
 
 std::uint64_t CommitBuilder::body_bytes() const {
@@ -354,7 +353,9 @@ std::size_t CommitBuilder::BuildBody(Stream* stream, const Part& part,
       break;
     }
     if (taken == 0) {
-      body = TakeBodyBuffer(segment.pending.size() + part.bytes);
+      const std::uint64_t bytes = segment.pending.size() + part.bytes;
+      body = state_->written_bodies.TakeBuffer(
+          static_cast<std::size_t>(bytes + bytes / 8 + 2 * kPageBytes));
       body->Append(segment.pending.Range(item.body_offset, segment.row.end));
     }
     BuildBodyFrame(item, rest.first(cut.count), with_lsn_differences, body.get());
@@ -423,19 +424,6 @@ void CommitBuilder::FillBody(const format::BodyItem& item, AlignedBuffer* body) 
                            item.last_lsn + 1, time_us_, bytes),
       frame.subspan(format::kFrameHeaderBytes), item.segment_id, item.body_offset + start,
       frame.first(format::kFrameHeaderBytes));
-}
-
-std::shared_ptr<AlignedBuffer> CommitBuilder::TakeBodyBuffer(std::uint64_t bytes) {
-  std::shared_ptr<AlignedBuffer> buffer;
-  if (state_->free_bodies.empty()) {
-    buffer = std::make_shared<AlignedBuffer>();
-  } else {
-    buffer = std::move(state_->free_bodies.back());
-    state_->free_bodies.pop_back();
-  }
-  buffer->Clear();
-  buffer->Reserve(static_cast<std::size_t>(bytes + bytes / 8 + 2 * kPageBytes));
-  return buffer;
 }
 
 // Ends the frame in the block and repeats it, header and body, in what is pending of the segment.

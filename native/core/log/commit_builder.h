@@ -110,7 +110,6 @@ class CommitBuilder final {
   void BuildBodyFrame(const format::BodyItem& item, std::span<const PartRecord> records,
                       bool with_lsn_differences, AlignedBuffer* body);
   void FillBody(const format::BodyItem& item, AlignedBuffer* body) const;
-  std::shared_ptr<AlignedBuffer> TakeBodyBuffer(std::uint64_t bytes);
   void Rotate(Stream* stream);
   void CreateStream(Stream* stream);
   void AppendPending(Stream* owner, const format::FrameItem& item);

@@ -7,9 +7,6 @@
 namespace seglog::log {
 namespace {
 
-// Of memory that waits for the destager: what two large commits have.
-constexpr std::uint64_t kWrittenBodiesBytesMax = 32u << 20;
-
 Status DiskIsFull() { return Status(Code::kNoSpace, "the disk is full, and so is the journal"); }
 
 }  // namespace
@@ -336,20 +333,10 @@ StepOutcome Committer::WriteBody() {
   state_->counters.segment_bytes_written += body.bytes->size();
   state_->counters.body_bytes_written += body.bytes->size();
   body.segment->body.reset();  // Readers find it in the file.
-  HandOver(body);
+  state_->written_bodies.Add({body.segment, body.offset, body.bytes});
+  state_->destager_has_news = true;
   if (++bodies_written_ == builder_.bodies().size()) MoveTo(Phase::kWrite);
   return StepOutcome::kProgress;
-}
-
-// To the destager, for the segment's summary. Where that is slow, sealing reads back instead.
-void Committer::HandOver(const CommitBuilder::Body& body) {
-  if (state_->written_bodies_bytes >= kWrittenBodiesBytesMax) {
-    state_->free_bodies.push_back(body.bytes);
-    return;
-  }
-  state_->written_bodies_bytes += body.bytes->size();
-  state_->written_bodies.push_back({body.segment, body.offset, body.bytes});
-  state_->destager_has_news = true;
 }
 
 Status Committer::SyncBody() {
@@ -538,6 +525,7 @@ void Committer::RefuseEverything(const Status& why) {
   intake_.Release();
   for (const Token token : drains_) Answer(token, why);
   drains_.clear();
+  state_->written_bodies.Clear();
   if (!state_->failure.ok()) AnswerClose(state_->failure);
   sync_wanted_ = false;
 }

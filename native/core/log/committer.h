@@ -48,7 +48,6 @@ class Committer final {
   void MoveTo(Phase phase);
   StepOutcome Gather();
   StepOutcome WriteBody();
-  void HandOver(const CommitBuilder::Body& body);
   Status SyncBody();
   StepOutcome WriteBlock();
   StepOutcome SyncJournal();

@@ -10,6 +10,8 @@ namespace {
 
 // How long a full disk is left alone before the next try.
 constexpr std::uint64_t kRetryUs = 500'000;
+// Bodies are gathered before other segments are written and sealed, up to so many.
+constexpr std::uint32_t kBodiesInARowMax = 16;
 // Bodies are given room for so many of the size that wanted it; for as much again as the segment
 // has, within these bounds, since many streams may get something large once.
 constexpr std::uint64_t kRoomBodies = 8;
@@ -52,7 +54,6 @@ StepOutcome Destager::Step() {
     const Status made = MakeRoom(handle, segment.get());
     return made.ok() || MetFullDisk(made) ? StepOutcome::kProgress : Fail(made);
   }
-  if (SummarizeBody()) return StepOutcome::kProgress;
   format::CatalogDropped dropped;
   if (DropIsDue(&dropped)) return DropSegment(dropped);
   if (phase_ == Phase::kNone && CheckpointIsDue()) {
@@ -62,6 +63,9 @@ StepOutcome Destager::Step() {
   // While a checkpoint waits for the committer, there may be other things to do.
   if (phase_ != Phase::kNone && StepCheckpoint() == StepOutcome::kProgress)
     return StepOutcome::kProgress;
+  // Now and then other work has its turn, however many bodies come.
+  if (++bodies_in_a_row_ <= kBodiesInARowMax && SummarizeBody()) return StepOutcome::kProgress;
+  bodies_in_a_row_ = 0;
   if (seal_job_ != nullptr) return StepSeal();
   return StepQueue();
 }
@@ -137,9 +141,11 @@ StepOutcome Destager::StepQueue() {
     const std::lock_guard lock(state_->mutex);
     if (state_->destage_queue.empty()) return StepOutcome::kIdle;
     handle = state_->destage_queue.front();
-    if (!FindSegmentToDestage(handle, &segment) && !FindSegmentToSeal(handle)) {
-      state_->table.at(handle).queued_for_destage = false;
+    bool waits = false;
+    if (!FindSegmentToDestage(handle, &segment, &waits) && !FindSegmentToSeal(handle, &waits)) {
       state_->destage_queue.pop_front();
+      state_->table.at(handle).queued_for_destage = waits;
+      if (waits) state_->destage_queue.push_back(handle);
       return StepOutcome::kProgress;
     }
   }
@@ -220,8 +226,10 @@ format::SegmentHeader Destager::HeaderOf(const Stream& stream, const Segment& se
           .key = stream.key};
 }
 
-// The oldest of the stream's segments that has enough durable bytes in memory.
-bool Destager::FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment) {
+// The oldest of the stream's segments that has enough durable bytes in memory. `waits`: one has,
+// but bodies before them are to be gathered first.
+bool Destager::FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment,
+                                    bool* waits) {
   Stream& stream = state_->table.at(handle);
   for (auto candidate = stream.segments.rbegin(); candidate != stream.segments.rend();
        ++candidate) {
@@ -231,14 +239,18 @@ bool Destager::FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment
     const std::uint64_t bytes = DestageLimit(each) - each.pending.begin();
     const bool unfinished =
         !each.open() && each.row.destaged != each.row.end && each.durable_end == each.row.end;
-    if (unfinished || (bytes > 0 && bytes + kPageBytes > state_->options.destage_bytes)) {
+    if (!unfinished && (bytes == 0 || bytes + kPageBytes <= state_->options.destage_bytes))
+      continue;
+    if (each.written_bodies > 0) {
+      *waits = true;
+    } else {
       *segment = *candidate;
     }
   }
   return *segment != nullptr;
 }
 
-bool Destager::FindSegmentToSeal(StreamHandle handle) {
+bool Destager::FindSegmentToSeal(StreamHandle handle, bool* waits) {
   Stream& stream = state_->table.at(handle);
   std::shared_ptr<Segment> found;
   const Segment* before = nullptr;
@@ -251,6 +263,10 @@ bool Destager::FindSegmentToSeal(StreamHandle handle) {
   }
   if (found == nullptr || found->seal_ordered || found->seal_refused) return false;
   if (found->row.destaged != found->row.end || found->durable_end != found->row.end) return false;
+  if (found->written_bodies > 0) {
+    *waits = true;
+    return false;
+  }
   seal_job_ = std::make_unique<SealJob>(state_, SegmentView(state_, stream, found),
                                         OriginOf(*state_, stream, before), found->summary.get());
   sealing_ = found.get();
@@ -355,19 +371,18 @@ void Destager::Summarize(Segment* segment, std::uint64_t offset, std::uint64_t s
   }
 }
 
-// A body that the committer wrote. Before anything that lies behind it is.
+// The oldest body that the committer wrote.
 bool Destager::SummarizeBody() {
-  State::WrittenBody body;
+  std::optional<WrittenBodies::Body> body;
   {
     const std::lock_guard lock(state_->mutex);
-    if (state_->written_bodies.empty()) return false;
-    body = std::move(state_->written_bodies.front());
-    state_->written_bodies.pop_front();
+    body = state_->written_bodies.Take();
   }
-  Summarize(body.segment.get(), body.offset, 0, body.bytes->bytes());
+  if (!body.has_value()) return false;
+  Summarize(body->segment.get(), body->offset, 0, body->bytes->bytes());
   const std::lock_guard lock(state_->mutex);
-  state_->written_bodies_bytes -= body.bytes->size();
-  if (state_->keeps_bodies) state_->free_bodies.push_back(std::move(body.bytes));
+  --body->segment->written_bodies;
+  state_->written_bodies.Keep(std::move(body->bytes));
   return true;
 }
 

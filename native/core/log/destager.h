@@ -104,14 +104,15 @@ class Destager final {
   bool SummarizeBody();
   Result<SegmentFiles::FileRef> CreateSegmentFile(const std::string& path);
   std::uint64_t DestageLimit(const Segment& segment) const;
-  bool FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment);
-  bool FindSegmentToSeal(StreamHandle handle);
+  bool FindSegmentToDestage(StreamHandle handle, std::shared_ptr<Segment>* segment, bool* waits);
+  bool FindSegmentToSeal(StreamHandle handle, bool* waits);
   StepOutcome StepSeal();
 
   State* const state_;
   CatalogStore catalogs_;
   Phase phase_ = Phase::kNone;
-  std::uint64_t generation_ = 0;  // the checkpoint frees what is older
+  std::uint64_t generation_ = 0;       // the checkpoint frees what is older
+  std::uint32_t bodies_in_a_row_ = 0;  // that were summarized
   std::vector<Laggard> laggards_;
   std::size_t laggard_ = 0;
   format::Catalog snapshot_;

@@ -20,6 +20,7 @@
 #include "log/request.h"
 #include "log/segment_files.h"
 #include "log/stream_table.h"
+#include "log/written_bodies.h"
 
 namespace seglog::log {
 
@@ -99,17 +100,7 @@ struct State {
   std::deque<StreamHandle> destage_queue;
   std::deque<StreamHandle> room_queue;  // with an open segment that wants room for bodies
   bool room_unsupported = false;        // by the file system
-  // Bodies that were written, for the summaries of their segments; and their memory, to be used
-  // again: the first touch of a page costs more than a copy.
-  struct WrittenBody {
-    std::shared_ptr<Segment> segment;
-    std::uint64_t offset = 0;
-    std::shared_ptr<AlignedBuffer> bytes;
-  };
-  std::deque<WrittenBody> written_bodies;
-  std::uint64_t written_bodies_bytes = 0;
-  std::vector<std::shared_ptr<AlignedBuffer>> free_bodies;
-  bool keeps_bodies = false;       // commits are being built
+  WrittenBodies written_bodies;         // from the committer, for summaries
   bool destager_has_news = false;  // something for the destager changed since it was last roused
   bool closing = false;            // everything is committed and durable; write the last snapshot
   std::optional<Status> close_result;

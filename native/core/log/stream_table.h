@@ -43,12 +43,13 @@ struct Segment {
   std::uint32_t holders = 0;  // of a shared segment: streams whose oldest shared frame is in it
   // Bodies may be written below: the file is there, under a durable name, and has the blocks.
   std::uint64_t room_end = 0;
-  std::uint64_t room_wanted = 0;  // for a body of so many bytes, that found no room
-  bool bulk = false;              // the newest commit brought a body, or would have
-  bool destaging = false;         // the destager is writing pending bytes
-  bool dropped = false;           // no stream has it any more; its file will go
-  bool seal_ordered = false;      // its footer is durable, the commit that says so is not
-  bool seal_refused = false;      // its file fails its checks: left as it is, readers report it
+  std::uint64_t room_wanted = 0;     // for a body of so many bytes, that found no room
+  std::uint32_t written_bodies = 0;  // that wait for the destager to gather what they say
+  bool bulk = false;                 // the newest commit brought a body, or would have
+  bool destaging = false;            // the destager is writing pending bytes
+  bool dropped = false;              // no stream has it any more; its file will go
+  bool seal_ordered = false;         // its footer is durable, the commit that says so is not
+  bool seal_refused = false;         // its file fails its checks: left as it is, readers report it
 
   bool open() const { return row.state == format::SegmentState::kOpen; }
   bool empty() const { return row.end == format::kSegmentDataOffset; }
