@@ -220,7 +220,7 @@ function checkBatch(
     throw tooLarge(`the batch has ${count} records, more than batchRecordsMax (${batchRecordsMax})`);
   }
   const fields = ref === undefined ? BATCH_RECORD_FIELDS : STREAM_BATCH_RECORD_FIELDS;
-  const batch = new Batch();
+  const batch = new Batch(count);
   for (let index = 0; index < count; index++) {
     const record = records[index];
     if (typeof record === 'string' || types.isUint8Array(record)) {

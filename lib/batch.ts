@@ -14,17 +14,33 @@ export const UTF8_BYTES_PER_CHARACTER_MAX = 3;
 const LAYOUT_COLUMNS = 5;
 
 export class Batch {
-  readonly refs: StreamRef[] = [];
-  readonly headers: (Uint8Array | undefined)[] = [];
-  readonly data: (string | Uint8Array)[] = [];
+  readonly data: (string | Uint8Array)[];
   /** The addon's numbers of the streams, once {@link findStreams} was called. */
-  readonly streams: number[] = [];
+  readonly streams: Uint32Array;
+  /** Holes where a record has none. */
+  readonly headers: (Uint8Array | undefined)[];
+  readonly #refs: StreamRef[];
   /** Of each record's data when it was checked, in characters or bytes. */
-  readonly #lengths: number[] = [];
+  readonly #lengths: Uint32Array;
+  #count = 0;
   #bytesMax = 0;
 
+  /** For so many records at most: to grow arrays for each of them takes longer than to check it. */
+  constructor(capacity: number) {
+    this.#refs = new Array(capacity);
+    this.data = new Array(capacity);
+    this.headers = new Array(capacity);
+    this.streams = new Uint32Array(capacity);
+    this.#lengths = new Uint32Array(capacity);
+  }
+
   get count(): number {
-    return this.data.length;
+    return this.#count;
+  }
+
+  /** The streams of its records. */
+  get refs(): readonly StreamRef[] {
+    return this.#count === this.#refs.length ? this.#refs : this.#refs.slice(0, this.#count);
   }
 
   /** Headers and data of all records take no more than this. */
@@ -34,17 +50,22 @@ export class Batch {
 
   /** A record whose parts were checked. `length`: of its data, at that time. */
   add(ref: StreamRef, headers: Uint8Array | undefined, data: string | Uint8Array, length: number): void {
-    this.refs.push(ref);
-    this.headers.push(headers);
-    this.data.push(data);
-    this.#lengths.push(length);
-    const bytes = typeof data === 'string' ? length * UTF8_BYTES_PER_CHARACTER_MAX : length;
-    this.#bytesMax += headers === undefined ? bytes : bytes + headers.length;
+    const index = this.#count++;
+    this.#refs[index] = ref;
+    this.data[index] = data;
+    this.#lengths[index] = length;
+    this.#bytesMax += typeof data === 'string' ? length * UTF8_BYTES_PER_CHARACTER_MAX : length;
+    if (headers === undefined) return;
+    this.headers[index] = headers;
+    this.#bytesMax += headers.length;
   }
 
   /** Asks for the addon's numbers, which makes entries for new keys. */
   findStreams(native: NativeAddon, log: NativeLog): void {
-    for (const ref of this.refs) this.streams.push(ref.handle(native, log));
+    for (let index = 0; index < this.#count; index++) {
+      const ref = this.#refs[index];
+      if (ref !== undefined) this.streams[index] = ref.handle(native, log);
+    }
   }
 
   /** What headers and data of all records take. */
@@ -76,7 +97,8 @@ export class Batch {
     const bytes = Buffer.allocUnsafe(this.byteCount());
     const layout = new Float64Array(this.count * LAYOUT_COLUMNS);
     let offset = 0;
-    for (const [index, stream] of this.streams.entries()) {
+    for (let index = 0; index < this.#count; index++) {
+      const stream = this.streams[index] ?? 0;
       const header = this.headers[index];
       const headerBytes = header?.length ?? 0;
       if (header !== undefined) bytes.set(header, offset);

@@ -145,7 +145,7 @@ export class StreamWritable extends Writable implements RecordWritable {
   // What lies before a chunk that is refused is stored first.
   async #append(written: readonly Written[]): Promise<void> {
     const { batchRecordsMax } = this.#engine.options;
-    let batch = new Batch();
+    let batch = new Batch(written.length);
     let bytes = 0;
     for (const { chunk, encoding } of written) {
       let record: CheckedRecord;
@@ -158,7 +158,7 @@ export class StreamWritable extends Writable implements RecordWritable {
       const recordBytes = bytesMaxOf(record);
       if (bytes + recordBytes > this.#batchBytesMax || batch.count === batchRecordsMax) {
         await this.#appendBatch(batch);
-        batch = new Batch();
+        batch = new Batch(written.length);
         bytes = 0;
       }
       batch.add(this.#ref, record.headers, record.data, record.length);
