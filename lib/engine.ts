@@ -14,14 +14,7 @@ import { StreamRef } from './stream-ref.js';
 import { termsOf } from './terms.js';
 import { Appended, batchResult, type Reject, type Resolve, type Waiter } from './tickets.js';
 import type { AppendResult, BatchResult, LogStats } from './types.js';
-
-/** What waits for room, to be handed over later. */
-interface Waiting {
-  /** False where there is still none. */
-  submit(): boolean | Failure;
-  fail(failure: Failure): void;
-  readonly signal: AbortSignal | undefined;
-}
+import { submit, type Waiting } from './waiting.js';
 
 export interface NativeRead {
   readonly stream: number;
@@ -480,7 +473,7 @@ export class Engine implements Listener {
       const head = this.#queue[this.#queueStart];
       if (head === undefined) break;
       if (!head.signal?.aborted) {
-        const taken = submitted(head);
+        const taken = submit(head);
         if (taken === false) {
           this.#askForRoom();
           break;
@@ -494,15 +487,5 @@ export class Engine implements Listener {
       this.#queue = this.#queue.slice(this.#queueStart);
       this.#queueStart = 0;
     }
-  }
-}
-
-// Whoever is next must not wait for ever because this one throws.
-function submitted(waiting: Waiting): boolean | Failure {
-  try {
-    return waiting.submit();
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { code: 'INVALID_ARGUMENT', message, errno: 0, syscall: '', path: '', detail: '' };
   }
 }

@@ -36,7 +36,7 @@ std::shared_ptr<AlignedBuffer> WrittenBodies::TakeBuffer(std::size_t bytes) {
     if (capacity >= bytes && (best == free_.end() || capacity < (*best)->capacity())) best = each;
   }
   if (best == free_.end()) {
-    const auto made = std::make_shared<AlignedBuffer>();
+    auto made = std::make_shared<AlignedBuffer>();
     made->Reserve(bytes);
     return made;
   }
