@@ -28,7 +28,7 @@ async function measure() {
     const checks = options.unchecked ? {} : await checkContenders(options.contenders, scratch);
     const contenders = options.contenders.filter(({ name }) => checks[name]?.isDurable !== false);
     const plan = makePlan(options, contenders);
-    const runs = await runPlan(plan, options, scratch);
+    const runs = (await runPlan(plan, options, scratch)).map((run) => ({ ...run, overTime: options.timeline }));
     const { command, repeat, seconds, seed } = options;
     return { machine, calls: [{ command, repeat, seconds, seed }], checks, runs };
   });
@@ -47,8 +47,9 @@ function joined(files) {
 
 const results = options.from === undefined ? await measure() : joined(options.from);
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results)}\n`);
-printTables(summarize(results.runs));
+const summary = summarize(results.runs);
+printTables(summary);
 if (options.report) {
   const { writeReport } = await import('./report/report.mjs');
-  await writeReport(results);
+  await writeReport(results, summary);
 }

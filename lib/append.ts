@@ -46,6 +46,8 @@ const SYNC_BATCH_OPTIONS = ['durability'];
 const INGEST_OPTIONS = ['headers'];
 const BATCH_RECORD_FIELDS = ['key', 'data', 'headers'];
 const STREAM_BATCH_RECORD_FIELDS = ['data', 'headers'];
+/** What a record is given as where its stream is known. */
+export const CHUNK_EXPECTED = 'a string, a Uint8Array or an object with data';
 const NO_OPTIONS: AppendOptions = Object.freeze({});
 
 // One function for the promises of all appends, which leaves what settles the newest here: a closure each costs more.
@@ -228,6 +230,9 @@ function checkBatch(
       const data = checkData(engine, record, index);
       batch.add(ref, undefined, data, lengthOf(data));
       continue;
+    }
+    if (ref !== undefined && typeof record !== 'object') {
+      throw typeError(expectedMessage(CHUNK_EXPECTED, `records[${index}]`, record));
     }
     // Names are made where there is something to say.
     if (!hasOnlyFields(record, fields)) checkFields(record, fields, `records[${index}]`);

@@ -14,33 +14,28 @@ export const UTF8_BYTES_PER_CHARACTER_MAX = 3;
 const LAYOUT_COLUMNS = 5;
 
 export class Batch {
+  readonly refs: StreamRef[];
   readonly data: (string | Uint8Array)[];
   /** The addon's numbers of the streams, once {@link findStreams} was called. */
   readonly streams: Uint32Array;
   /** Holes where a record has none. */
   readonly headers: (Uint8Array | undefined)[];
-  readonly #refs: StreamRef[];
   /** Of each record's data when it was checked, in characters or bytes. */
   readonly #lengths: Uint32Array;
   #count = 0;
   #bytesMax = 0;
 
-  /** For so many records at most: to grow arrays for each of them takes longer than to check it. */
-  constructor(capacity: number) {
-    this.#refs = new Array(capacity);
-    this.data = new Array(capacity);
-    this.headers = new Array(capacity);
-    this.streams = new Uint32Array(capacity);
-    this.#lengths = new Uint32Array(capacity);
+  /** Of so many records, which are to be added: to grow arrays for each takes longer than to check it. */
+  constructor(count: number) {
+    this.refs = new Array(count);
+    this.data = new Array(count);
+    this.headers = new Array(count);
+    this.streams = new Uint32Array(count);
+    this.#lengths = new Uint32Array(count);
   }
 
   get count(): number {
     return this.#count;
-  }
-
-  /** The streams of its records. */
-  get refs(): readonly StreamRef[] {
-    return this.#count === this.#refs.length ? this.#refs : this.#refs.slice(0, this.#count);
   }
 
   /** Headers and data of all records take no more than this. */
@@ -51,7 +46,7 @@ export class Batch {
   /** A record whose parts were checked. `length`: of its data, at that time. */
   add(ref: StreamRef, headers: Uint8Array | undefined, data: string | Uint8Array, length: number): void {
     const index = this.#count++;
-    this.#refs[index] = ref;
+    this.refs[index] = ref;
     this.data[index] = data;
     this.#lengths[index] = length;
     this.#bytesMax += typeof data === 'string' ? length * UTF8_BYTES_PER_CHARACTER_MAX : length;
@@ -63,7 +58,7 @@ export class Batch {
   /** Asks for the addon's numbers, which makes entries for new keys. */
   findStreams(native: NativeAddon, log: NativeLog): void {
     for (let index = 0; index < this.#count; index++) {
-      const ref = this.#refs[index];
+      const ref = this.refs[index];
       if (ref !== undefined) this.streams[index] = ref.handle(native, log);
     }
   }

@@ -14,7 +14,7 @@ import { StreamRef } from './stream-ref.js';
 import { termsOf } from './terms.js';
 import { Appended, batchResult, type Reject, type Resolve, type Waiter } from './tickets.js';
 import type { AppendResult, BatchResult, LogStats } from './types.js';
-import { submit, type Waiting } from './waiting.js';
+import { type Waiting, WaitingQueue } from './waiting.js';
 
 export interface NativeRead {
   readonly stream: number;
@@ -50,8 +50,7 @@ export class Engine implements Listener {
   readonly #verifications = new Map<number, (result: NativeVerifyResult | undefined) => void>();
   readonly #refs = new Map<string, StreamRef>();
   readonly #unwatched: number;
-  #queue: Waiting[] = [];
-  #queueStart = 0;
+  readonly #queue = new WaitingQueue();
   #roomAsked = false;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   #lastDurableLsn = 0;
@@ -148,7 +147,7 @@ export class Engine implements Listener {
     expectedSeq: number,
   ): void {
     this.#writable();
-    if (this.#queueLength === 0) {
+    if (this.#queue.length === 0) {
       const taken = this.#hand(stream, durability, headers, data, resolve, reject, expectedSeq);
       if (taken === true) return;
       if (taken !== false) throw toError(taken);
@@ -158,26 +157,27 @@ export class Engine implements Listener {
     this.#wait({
       submit: () => this.#hand(stream, durability, headers, owned, resolve, reject, expectedSeq),
       fail: (failure) => reject(toError(failure)),
+      reject,
       signal,
     });
   }
 
   /** The same for a batch; where `always`, it may wait whatever else does. */
   appendBatch(batch: Batch, durability: number, signal: AbortSignal | undefined, always = false): Promise<BatchResult> {
-    this.#settle(batch);
+    this.#prepare(batch);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         done: (firstLsn, sequences) => resolve(this.#batchResult(batch.refs, firstLsn, sequences)),
         fail: (failure) => reject(toError(failure)),
       };
-      if (this.#queueLength === 0) {
+      if (this.#queue.length === 0) {
         const taken = this.#handBatch(batch, durability, waiter);
         if (taken === true) return;
         if (taken !== false) throw toError(taken);
       }
       batch.own();
       const submit = () => this.#handBatch(batch, durability, waiter);
-      this.#wait({ submit, fail: waiter.fail, signal }, always);
+      this.#wait({ submit, fail: waiter.fail, reject, signal }, always);
     });
   }
 
@@ -199,7 +199,7 @@ export class Engine implements Listener {
 
   /** The same for a batch. */
   appendBatchSync(batch: Batch, durability: number): BatchResult {
-    this.#settle(batch);
+    this.#prepare(batch);
     const { firstLsn, sequences } = this.#commitHere(() => this.#handBatch(batch, durability, NOBODY));
     return this.#batchResult(batch.refs, firstLsn, sequences);
   }
@@ -219,7 +219,7 @@ export class Engine implements Listener {
     const log = this.#writable();
     const channel = this.#channel;
     if (channel.ring.refuses) this.#throwRefusal(log);
-    if (this.#queueLength > 0) {
+    if (this.#queue.length > 0) {
       throw new SeglogError('QUEUE_FULL', 'Appends wait for room; await drain() before ingesting more');
     }
     const handle = stream.handle(this.#native, log);
@@ -256,7 +256,7 @@ export class Engine implements Listener {
    */
   async request(call: (log: NativeLog, token: number) => void): Promise<void> {
     this.log();
-    const failure = await new Promise<Failure | undefined>((resolve) => {
+    const failure = await new Promise<Failure | undefined>((resolve, reject) => {
       const channel = this.#channel;
       const waiter = { done: () => resolve(undefined), fail: resolve };
       if (this.options.readOnly) {
@@ -264,7 +264,8 @@ export class Engine implements Listener {
         return;
       }
       const submit = () => channel.request(channel.tickets.add(waiter), (log, token) => void call(log, token));
-      if (this.#queueLength > 0 || submit() !== true) this.#queueUp({ submit, fail: resolve, signal: undefined });
+      if (this.#queue.length > 0 || submit() !== true)
+        this.#queueUp({ submit, fail: resolve, reject, signal: undefined });
     });
     if (failure !== undefined) throw toError(failure);
   }
@@ -314,7 +315,7 @@ export class Engine implements Listener {
 
   stats(): LogStats {
     const waitingRequests = this.#channel.tickets.pending;
-    return { ...this.#native.stats(this.log(true)), waitingRequests, appendsWaiting: this.#queueLength };
+    return { ...this.#native.stats(this.log(true)), waitingRequests, appendsWaiting: this.#queue.length };
   }
 
   /** Refuses new calls, hands over what waits, then closes or leaves. Rejects with why the log failed, if it did. */
@@ -360,19 +361,15 @@ export class Engine implements Listener {
 
   // What was answered made room for what waits.
   delivered(): void {
-    if (this.#queueLength > 0) this.#pump();
-  }
-
-  get #queueLength(): number {
-    return this.#queue.length - this.#queueStart;
+    if (this.#queue.length > 0) this.#pump();
   }
 
   // What waits for room goes first, and what has none makes it: a commit on this thread takes all that the ring holds.
   #commitHere(hand: () => boolean | Failure): { firstLsn: number; sequences: ArrayLike<number> } {
     const channel = this.#channel;
     for (;;) {
-      if (this.#queueLength > 0) this.#pump();
-      const taken = this.#queueLength > 0 ? false : hand();
+      if (this.#queue.length > 0) this.#pump();
+      const taken = this.#queue.length > 0 ? false : hand();
       if (taken === true) return channel.awaitHere(this.#log, channel.tickets.last);
       if (taken !== false) throw toError(taken);
       const ticket = channel.tickets.add(NOBODY);
@@ -414,8 +411,8 @@ export class Engine implements Listener {
     );
   }
 
-  // What could be refused about a checked batch is refused here. Throws TypeError and TOO_LARGE.
-  #settle(batch: Batch): void {
+  // What is to be known of all records before one of them is written. Throws TypeError and TOO_LARGE.
+  #prepare(batch: Batch): void {
     const log = this.#writable();
     const { batchBytesMax } = this.options;
     const bytes = batch.bytesMax <= batchBytesMax ? 0 : batch.byteCount();
@@ -441,7 +438,7 @@ export class Engine implements Listener {
   }
 
   #wait(waiting: Waiting, always = false): void {
-    if (!always && this.#queueLength >= this.options.appendsWaitingMax) {
+    if (!always && this.#queue.length >= this.options.appendsWaitingMax) {
       throw new SeglogError(
         'QUEUE_FULL',
         `More than appendsWaitingMax (${this.options.appendsWaitingMax}) appends wait`,
@@ -469,23 +466,6 @@ export class Engine implements Listener {
   }
 
   #pump(): void {
-    while (this.#queueStart < this.#queue.length) {
-      const head = this.#queue[this.#queueStart];
-      if (head === undefined) break;
-      if (!head.signal?.aborted) {
-        const taken = submit(head);
-        if (taken === false) {
-          this.#askForRoom();
-          break;
-        }
-        if (taken !== true) head.fail(taken);
-      }
-      this.#queueStart++;
-    }
-    // Gives back what was handed over, in pieces, so that a long queue does not move for each of them.
-    if (this.#queueStart === this.#queue.length || this.#queueStart >= 4096) {
-      this.#queue = this.#queue.slice(this.#queueStart);
-      this.#queueStart = 0;
-    }
+    if (!this.#queue.handOver()) this.#askForRoom();
   }
 }

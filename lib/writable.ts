@@ -5,7 +5,7 @@
 
 import { addAbortSignal, Writable } from 'node:stream';
 import { types } from 'node:util';
-import { type CheckedRecord, checkRecord } from './append.js';
+import { CHUNK_EXPECTED, type CheckedRecord, checkRecord } from './append.js';
 import { Batch, UTF8_BYTES_PER_CHARACTER_MAX } from './batch.js';
 import { checkFields, checkInteger, checkOptions, checkSignal, expectedMessage } from './check.js';
 import type { Engine } from './engine.js';
@@ -145,32 +145,34 @@ export class StreamWritable extends Writable implements RecordWritable {
   // What lies before a chunk that is refused is stored first.
   async #append(written: readonly Written[]): Promise<void> {
     const { batchRecordsMax } = this.#engine.options;
-    let batch = new Batch(written.length);
+    let records: CheckedRecord[] = [];
     let bytes = 0;
     for (const { chunk, encoding } of written) {
       let record: CheckedRecord;
       try {
         record = this.#check(chunk, encoding);
       } catch (error) {
-        await this.#appendBatch(batch);
+        await this.#appendBatch(records);
         throw error;
       }
       const recordBytes = bytesMaxOf(record);
-      if (bytes + recordBytes > this.#batchBytesMax || batch.count === batchRecordsMax) {
-        await this.#appendBatch(batch);
-        batch = new Batch(written.length);
+      if (bytes + recordBytes > this.#batchBytesMax || records.length === batchRecordsMax) {
+        await this.#appendBatch(records);
+        records = [];
         bytes = 0;
       }
-      batch.add(this.#ref, record.headers, record.data, record.length);
+      records.push(record);
       bytes += recordBytes;
     }
-    await this.#appendBatch(batch);
+    await this.#appendBatch(records);
   }
 
   // May wait for room whatever else does: there is one batch of each writable. None follows destroy().
-  async #appendBatch(batch: Batch): Promise<void> {
-    if (batch.count === 0) return;
+  async #appendBatch(records: readonly CheckedRecord[]): Promise<void> {
+    if (records.length === 0) return;
     if (this.destroyed) throw this.errored ?? destroyedError();
+    const batch = new Batch(records.length);
+    for (const { headers, data, length } of records) batch.add(this.#ref, headers, data, length);
     await this.#engine.appendBatch(batch, this.#durability, undefined, true);
   }
 
@@ -183,7 +185,7 @@ export class StreamWritable extends Writable implements RecordWritable {
     }
     if (types.isUint8Array(chunk)) return checkRecord(this.#engine, { data: chunk }, 'the chunk');
     if (typeof chunk !== 'object') {
-      throw typeError(expectedMessage('a string, a Uint8Array or an object with data', 'the chunk', chunk));
+      throw typeError(expectedMessage(CHUNK_EXPECTED, 'the chunk', chunk));
     }
     // A record that was read has more fields.
     if (!(chunk instanceof LogRecord)) checkFields(chunk, RECORD_FIELDS, 'the chunk');

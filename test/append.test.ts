@@ -263,7 +263,9 @@ describe('appendBatch', () => {
       code: 'TOO_LARGE',
     });
     // @ts-expect-error: on purpose
-    expect(await rejection(stream.appendBatch(['x', 7]))).toBeInstanceOf(TypeError);
+    const number = await rejection(stream.appendBatch(['x', 7]));
+    expect(number).toBeInstanceOf(TypeError);
+    expect(number).toMatchObject({ message: expect.stringContaining('a string, a Uint8Array or an object with data') });
     // @ts-expect-error: on purpose
     expect(await rejection(log.appendBatch(['x']))).toBeInstanceOf(TypeError);
     expect(log.streams()).toEqual([]);

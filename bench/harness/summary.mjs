@@ -4,19 +4,21 @@
 const FIGURES = ['p50Us', 'p99Us', 'p999Us', 'maxUs', 'rssGrowthBytes', 'loopDelayP99Ms', 'writtenPerPayloadByte'];
 
 /**
- * Groups, one per workload and payload: `{ workload, payloadBytes, rows, peer, freePeer, limit }`. Rows have medians;
+ * Groups, one per workload and payload, of runs over time one of their own: `{ workload, payloadBytes, overTime, rows,
+ * peer, freePeer, limit }`. Rows have medians;
  * the fastest first, those without a result last. `peer` is the fastest durable peer's row, `freePeer` that of those
  * that do not block the event loop. Processor time is compared with `peer`'s too, at a given pace with fs-group's.
  */
 export function summarize(runs) {
-  return groupsOf(runs, ({ workload, payloadBytes }) => `${workload.name} ${payloadBytes}`).map((group) => {
+  const kindOf = ({ workload, payloadBytes, overTime }) => `${workload.name} ${payloadBytes} ${overTime}`;
+  return groupsOf(runs, kindOf).map((group) => {
     const rows = groupsOf(group, ({ contender }) => contender).map(rowOf);
     rows.sort((a, b) => (b.rate ?? -1) - (a.rate ?? -1));
     const peers = rows.filter(({ ours, isLimit, rate }) => !ours && !isLimit && rate !== undefined);
     const peer = peers[0];
     const freePeer = peers.find(({ about }) => !about?.blocksLoop);
     const limit = rows.find(({ contender }) => contender === 'limit');
-    const { workload, payloadBytes } = group[0];
+    const { workload, payloadBytes, overTime = false } = group[0];
     const isPaced = workload.kind === 'paced';
     const cpuPeer = isPaced ? rows.find(({ contender }) => contender === 'fs-group') : peer;
     for (const row of rows) {
@@ -27,7 +29,7 @@ export function summarize(runs) {
       row.toFreePeer = ratio(row.rate, freePeer?.rate);
       row.toLimit = ratio(row.rate, limit?.rate);
     }
-    return { workload, payloadBytes, rows, peer, freePeer, limit };
+    return { workload, payloadBytes, overTime, rows, peer, freePeer, limit };
   });
 }
 

@@ -2,7 +2,6 @@
 // docs/benchmarks.md and its charts, from the results of a run. Nothing in them is written by hand.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { summarize } from '../harness/summary.mjs';
 import { LEGEND, markdownTable, missingFrom, titleOf } from '../harness/tables.mjs';
 import { latencyChart, scalingChart, throughputChart, timelineChart } from './charts.mjs';
 
@@ -15,10 +14,9 @@ const CHARTS = [
 ];
 
 /** Writes the page and the charts for which there are figures. Runs over time have a section of their own. */
-export async function writeReport(results, directory = DOCS) {
-  const isOverTime = ({ intervals }) => intervals !== undefined;
-  const groups = summarize(results.runs.filter((run) => !isOverTime(run)));
-  const overTime = summarize(results.runs.filter(isOverTime));
+export async function writeReport(results, summary, directory = DOCS) {
+  const groups = summary.filter(({ overTime }) => !overTime);
+  const overTime = summary.filter((group) => group.overTime);
   mkdirSync(directory, { recursive: true });
   const pictures = [];
   for (const [name, title, draw] of CHARTS) {

@@ -100,6 +100,30 @@ TEST(SealingTest, WhatPassedThroughMemoryIsNotReadBack) {
   }
 }
 
+// Where bodies come faster than they are gathered, there is always one that waits.
+TEST(SealingTest, SegmentsAreSealedWhileBodiesKeepComing) {
+  test::SimulatedDisk disk;
+  Options options = SmallSegments();
+  options.out_of_line_bytes = 8 * 1024;
+  test::EngineHarness log(&disk, options);
+  ASSERT_TRUE(log.Open().ok());
+  AppendSome(&log, 3, 10'000);
+  log.Settle();
+  // What the committer would hand over, again and again: of a segment that does not matter.
+  const auto other = std::make_shared<Segment>(format::CatalogSegment{});
+  const auto bytes = std::make_shared<AlignedBuffer>();
+  bytes->Resize(kPageBytes);
+  const std::size_t before = Sealed(&log);
+  ASSERT_TRUE(log.Append("key", std::string(60'000, 'x')).status.ok());  // Ends a segment.
+  for (int step = 0; step < 1000 && Sealed(&log) == before; ++step) {
+    for (int i = 0; i < 2; ++i) log.state().written_bodies.Add({other, kPageBytes, bytes});
+    ASSERT_EQ(log.StepDestager(), StepOutcome::kProgress);
+    log.StepCommitter();
+  }
+  EXPECT_GT(Sealed(&log), before);
+  EXPECT_GT(other->written_bodies, 0u);
+}
+
 TEST(SealingTest, WhatWasWrittenBeforeOpeningIsReadBackAndChecked) {
   for (const bool damaged : {false, true}) {
     test::SimulatedDisk before;

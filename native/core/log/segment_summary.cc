@@ -35,8 +35,9 @@ SegmentSummary::SegmentSummary(std::uint64_t segment_id, std::uint64_t stream_id
 }
 
 void SegmentSummary::Update(ByteSpan bytes) {
+  if (!sound_) return;
   content_.Update(bytes);
-  while (!bytes.empty() && sound_) {
+  while (!bytes.empty()) {
     std::size_t taken = 0;
     if (position_ < next_frame_) {
       taken =
