@@ -41,6 +41,8 @@ if (compiler === undefined) {
 const settings = [
   'CMAKE_BUILD_TYPE=RelWithDebInfo',
   `CMAKE_CXX_COMPILER=${compiler}`,
+  'CMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1',
+  'SEGLOG_UNITY=ON',
   'SEGLOG_FUZZ=ON',
   'SEGLOG_TESTS=OFF',
   'SEGLOG_SANITIZE=address+undefined',

@@ -13,12 +13,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const build = 'build-workers-asan';
 const arrange = { cwd: root, stdio: 'inherit' };
 
-execFileSync('npx', ['cmake-js', 'compile', '--out', `${build}/build`, '--CDSEGLOG_SANITIZE=address'], arrange);
+const settings = ['--CDSEGLOG_SANITIZE=address', '--CDSEGLOG_UNITY=ON', '--CDCMAKE_CXX_FLAGS_RELEASE=-O1 -g1'];
+execFileSync('npx', ['cmake-js', 'compile', '--out', `${build}/build`, ...settings], arrange);
 const library = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
 const directory = mkdtempSync(join(tmpdir(), 'seglog-terminations-'));
 const { status } = spawnSync(
   process.execPath,
-  [join(root, 'test/support/terminations.mjs'), join(directory, 'log'), rounds, seed],
+  ['--no-concurrent-recompilation', join(root, 'test/support/terminations.mjs'), join(directory, 'log'), rounds, seed],
   {
     stdio: ['inherit', 'inherit', 'inherit', 1],
     env: {

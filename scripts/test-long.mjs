@@ -19,7 +19,11 @@ const suites = [
     env: { SEGLOG_INDEPENDENT_RECORDS: '1000000' },
   },
   { name: 'fuzzers', command: 'node', args: ['scripts/fuzz.mjs', '600'] },
-  { name: 'lint of the C++ tests', command: 'node', args: ['scripts/lint-native.mjs', '--tests'] },
+  {
+    name: 'lint with the analyzer and over the C++ tests',
+    command: 'node',
+    args: ['scripts/lint-native.mjs', '--all'],
+  },
 ];
 
 function crashBounds() {

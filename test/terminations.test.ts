@@ -5,7 +5,7 @@
 
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startChild, supportPath } from './support/child.js';
+import { startChild, supportPath, THREADS_MAY_BE_TERMINATED } from './support/child.js';
 import { temporaryDirectory } from './support/directory.js';
 
 const ROUNDS = Number(process.env.SEGLOG_TERMINATIONS ?? 200);
@@ -15,7 +15,13 @@ test(`${ROUNDS} terminated workers lose nothing that was acknowledged and distur
   timeout: 60_000 + ROUNDS * 2_000,
 }, async () => {
   const directory = join(temporaryDirectory(), 'log');
-  const script = [supportPath('terminations.mjs'), directory, String(ROUNDS), String(SEED)];
+  const script = [
+    ...THREADS_MAY_BE_TERMINATED,
+    supportPath('terminations.mjs'),
+    directory,
+    String(ROUNDS),
+    String(SEED),
+  ];
   const exit = await startChild(process.execPath, script).exit;
   expect(exit).toMatchObject({ code: 0, stderr: '' });
   const done = JSON.parse(exit.reports);

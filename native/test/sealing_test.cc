@@ -64,7 +64,8 @@ std::size_t Sealed(test::EngineHarness* log) {
 
 void AppendSome(test::EngineHarness* log, int records, std::size_t bytes) {
   for (int i = 0; i < records; ++i) {
-    ASSERT_TRUE(log->Append("key", std::string(bytes + i % 7, 'x')).status.ok());
+    ASSERT_TRUE(
+        log->Append("key", std::string(bytes + static_cast<std::size_t>(i % 7), 'x')).status.ok());
     log->RunAll();
   }
 }

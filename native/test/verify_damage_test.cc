@@ -321,10 +321,11 @@ TEST(VerifyDamageTest, HeadersAndFootersThatContradictTheCatalogueAreNamed) {
       {format::kFooterFixedBytes + format::kIndexEntryTimeOffset, "contradicts the frames"}};
   for (const auto& [field, what] : fields) {
     DiskImage image = resting.image;
-    EditFile(&image, path, row.footer_offset, row.footer_bytes, [&](MutableByteSpan footer) {
-      footer[field] ^= std::byte{1};
-      format::FixFooterChecksum(footer, row.id, row.footer_offset);
-    });
+    EditFile(&image, path, row.footer_offset, row.footer_bytes,
+             [&, offset = field](MutableByteSpan footer) {
+               footer[offset] ^= std::byte{1};
+               format::FixFooterChecksum(footer, row.id, row.footer_offset);
+             });
     Damage expected;
     expected.file = path;
     expected.offset = row.footer_offset;

@@ -9,6 +9,14 @@ export function supportPath(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
+/**
+ * Options for a Node process in which worker threads are terminated. While one ends, Node 20 has already unregistered it
+ * from the platform when the compiler's thread, if it meets the limit of the heap just then, asks the platform for it,
+ * and the process aborts ("Assertion failed: (data.first) != nullptr"). https://github.com/nodejs/node/pull/31853 names
+ * the window.
+ */
+export const THREADS_MAY_BE_TERMINATED: readonly string[] = ['--no-concurrent-recompilation'];
+
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -56,5 +64,6 @@ export function startChild(command: string, args: readonly string[]): Child {
 export function runModule(source: string, args: readonly string[]): Promise<Exit> {
   const dist = new URL('../../dist/index.js', import.meta.url).href;
   const program = `import { openLog } from ${JSON.stringify(dist)};\n${source}`;
-  return startChild(process.execPath, ['--input-type=module', '--eval', program, ...args]).exit;
+  return startChild(process.execPath, [...THREADS_MAY_BE_TERMINATED, '--input-type=module', '--eval', program, ...args])
+    .exit;
 }
