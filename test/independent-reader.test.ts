@@ -58,6 +58,9 @@ async function write(plan: Plan, options: OpenOptions): Promise<string> {
   return directory;
 }
 
+/** Where files begin with a magic and a version. */
+const VERSION_AT = 9;
+
 /** Runs a module that kills its process in the end. Returns the log's directory. */
 async function writeAndDie(source: string): Promise<string> {
   const directory = temporaryDirectory();
@@ -284,14 +287,17 @@ describe('flipped bytes', () => {
         state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
         return Math.floor((state / 2 ** 32) * bound);
       };
-      for (let round = 0; round < FLIPS; round++) {
-        const path = files[below(files.length)] ?? '';
-        const offset = below(2) === 0 ? below(statSync(path).size) : placeInFrame(path, below);
+      const flipAndCompare = async (path: string, offset: number) => {
         flip(path, offset);
         const outcome = await compareWithDamage(directory, whole, `${path} at ${offset}`);
         outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
         flip(path, offset);
+      };
+      for (let round = 0; round < FLIPS; round++) {
+        const path = files[below(files.length)] ?? '';
+        await flipAndCompare(path, below(2) === 0 ? below(statSync(path).size) : placeInFrame(path, below));
       }
+      for (const path of files) await flipAndCompare(path, VERSION_AT);
       console.log(`flipped bytes: seed ${SEED}, ${end}, ${JSON.stringify(outcomes)}`);
       expect(await digestsOf(directory)).toEqual(whole);
       expect(outcomes['both refuse']).toBeGreaterThan(0);

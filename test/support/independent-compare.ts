@@ -221,7 +221,8 @@ async function readNatively(directory: string): Promise<Outcome> {
     try {
       return await read();
     } catch (error) {
-      if (!(error instanceof SeglogError && error.code === 'CORRUPT')) throw error;
+      // A damaged version cannot be told from a later one.
+      if (!(error instanceof SeglogError && ['CORRUPT', 'FORMAT_UNSUPPORTED'].includes(error.code))) throw error;
       refusals++;
       return undefined;
     }
