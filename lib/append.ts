@@ -5,7 +5,7 @@
 import { types } from 'node:util';
 import { Batch } from './batch.js';
 import {
-  arePlainBytes,
+  areOwnBytes,
   checkArray,
   checkFields,
   checkInteger,
@@ -15,7 +15,6 @@ import {
   expectedMessage,
   hasOnlyFields,
   lengthOf,
-  ownBytes,
   toBytes,
 } from './check.js';
 import type { Engine } from './engine.js';
@@ -82,7 +81,8 @@ export function append(
     const promise = new Promise<AppendResult>(executor);
     engine.append(stream, chosen, encoded, checked, resolveNewest, rejectNewest, signal, expectedSeq ?? 0);
     if (expectedSeq === undefined) return withSignal(promise, signal);
-    const wanted = { stream, seq: expectedSeq, durability: chosen, headers: encoded, data: Buffer.from(checked) };
+    const kept = typeof checked === 'string' ? Buffer.from(checked) : new Uint8Array(checked);
+    const wanted = { stream, seq: expectedSeq, durability: chosen, headers: encoded, data: kept };
     return withSignal(unlessStored(engine, wanted, promise), signal);
   } catch (error) {
     return Promise.reject(error);
@@ -270,7 +270,7 @@ function dataNameOf(name: string | number): string {
 function checkData(engine: Engine, data: string | Uint8Array, name: string | number): string | Uint8Array {
   const { recordBytesMax } = engine.options;
   if (typeof data !== 'string') {
-    const bytes = arePlainBytes(data) ? data : ownBytes(toBytes(data, dataNameOf(name)));
+    const bytes = areOwnBytes(data) ? data : toBytes(data, dataNameOf(name));
     const length = lengthOf(bytes);
     if (length > recordBytesMax) throw recordTooLarge(name, length, recordBytesMax);
     return bytes;

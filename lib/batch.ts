@@ -20,7 +20,6 @@ export class Batch {
   readonly streams: Uint32Array;
   /** Holes where a record has none. */
   readonly headers: (Uint8Array | undefined)[];
-  /** Of each record's data when it was checked, in characters or bytes. */
   readonly #lengths: Uint32Array;
   #count = 0;
   #bytesMax = 0;
@@ -77,6 +76,11 @@ export class Batch {
     const data = this.data[index] ?? '';
     if (lengthOf(data) === this.#lengths[index]) return data;
     throw typeError(`Expected a Uint8Array for ${nameAt(index)} but received one whose buffer was resized`);
+  }
+
+  /** Of the data, as it was checked: in characters or bytes. */
+  lengthAt(index: number): number {
+    return this.#lengths[index] ?? 0;
   }
 
   /** From now on the callers' bytes are not needed. Throws as {@link dataAt}. */

@@ -88,23 +88,35 @@ export function hasOnlyFields(value: unknown, known: readonly string[]): value i
   return true;
 }
 
-const typedArrayLength = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')?.get;
+const TypedArray = Object.getPrototypeOf(Uint8Array.prototype);
+const typedArrayLength = Object.getOwnPropertyDescriptor(TypedArray, 'length')?.get;
+const typedArrayBuffer = Object.getOwnPropertyDescriptor(TypedArray, 'buffer')?.get;
 
 /** Characters or bytes. Of an array it is what it has, whatever a property `length` of the caller's says. */
 export function lengthOf(data: string | Uint8Array): number {
   return typeof data === 'string' ? data.length : (typedArrayLength?.call(data) ?? 0);
 }
 
-/** Whether `value` is plainly what {@link toBytes} and {@link ownBytes} leave as it is. */
-export function arePlainBytes(value: unknown): value is Uint8Array {
-  if (!types.isUint8Array(value)) return false;
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Buffer.prototype && prototype !== Uint8Array.prototype) return false;
-  if (value.length === 0 || Object.hasOwn(value, 'length')) return false;
-  return !(value.buffer instanceof SharedArrayBuffer);
+/**
+ * Whether `value` is a Uint8Array with bytes, which no other thread can change or lengthen between two looks at them. It
+ * may be of a subclass or have a `length` of its own: to be asked for {@link lengthOf}.
+ */
+export function areOwnBytes(value: unknown): value is Uint8Array {
+  if (!types.isUint8Array(value) || lengthOf(value) === 0) return false;
+  return !(typedArrayBuffer?.call(value) instanceof SharedArrayBuffer);
 }
 
-/** The bytes of a Uint8Array as they are, or the UTF-8 of a string, which must not hold lone surrogates. */
+// Those that have the length that they say.
+function arePlainBytes(value: unknown): value is Uint8Array {
+  if (!areOwnBytes(value) || Object.hasOwn(value, 'length')) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Buffer.prototype || prototype === Uint8Array.prototype;
+}
+
+/**
+ * The bytes of a Uint8Array, a copy where another thread has them, or the UTF-8 of a string, which must not hold lone
+ * surrogates.
+ */
 export function toBytes(value: unknown, name: string): Uint8Array {
   if (typeof value === 'string') {
     checkWellFormed(value, name);
@@ -127,11 +139,6 @@ export function unlessGone<T>(name: string, use: () => T): T {
   } catch (error) {
     throw typeError(`Expected a Uint8Array for ${name} but received one whose buffer was detached or shrunk`, error);
   }
-}
-
-/** The same bytes, which no other thread can change or lengthen between two looks at them. */
-export function ownBytes(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes;
 }
 
 /** Throws where a string has lone surrogates, which UTF-8 cannot hold. */

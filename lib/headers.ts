@@ -3,7 +3,7 @@
 // its name, a type byte (0 bytes, 1 string), the length of its value, and the value. Lengths and the count are
 // unsigned LEB128 varints. Pure functions.
 
-import { checkObject, ownBytes, toBytes, unlessGone } from './check.js';
+import { checkObject, toBytes, unlessGone } from './check.js';
 import { rangeError, SeglogError } from './errors.js';
 
 /** Headers to be written with a record: names to strings or bytes, at most 64 KiB encoded. */
@@ -35,7 +35,7 @@ export function encodeHeaders(headers: HeadersInput | undefined): Uint8Array | u
     checkByteCount(byteCount + name.length);
     const nameBytes = toBytes(name, 'a header name');
     if (typeof value === 'string') checkByteCount(byteCount + value.length);
-    const valueBytes = ownBytes(toBytes(value, `header '${name.slice(0, NAME_CHARACTERS_SHOWN)}'`));
+    const valueBytes = toBytes(value, `header '${name.slice(0, NAME_CHARACTERS_SHOWN)}'`);
     const type = typeof value === 'string' ? TYPE_STRING : TYPE_BYTES;
     parts.push(varint(nameBytes.length), nameBytes, Uint8Array.of(type), varint(valueBytes.length), valueBytes);
     byteCount += nameBytes.length + valueBytes.length;

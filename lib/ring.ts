@@ -91,13 +91,14 @@ export class Ring {
   ): boolean {
     const headerBytes = headers === undefined ? 0 : headers.length;
     const fixedBytes = this.#layout.entryBytes + (expectedSeq === 0 ? 0 : this.#layout.expectedBytes);
-    const room = dataBytesMax(data);
+    const length = lengthOf(data);
+    const room = typeof data === 'string' ? length * UTF8_BYTES_PER_CHARACTER_MAX : length;
     const at = this.#reserve(this.#unitsOf(fixedBytes + headerBytes + room));
     if (at < 0) return false;
     let offset = at * this.#layout.unitBytes + fixedBytes;
     if (headers !== undefined) this.#bytes.set(headers, offset);
     offset += headerBytes;
-    const dataBytes = this.#copy(data, offset);
+    const dataBytes = this.#copy(data, length, offset);
     const units = this.#unitsOf(fixedBytes + headerBytes + dataBytes);
     this.#writeEntry(at, units, kind | (durability << this.#layout.durabilityShift), ticket, stream);
     const word = at * this.#wordsPerUnit;
@@ -129,7 +130,7 @@ export class Ring {
       const headerBytes = header === undefined ? 0 : header.length;
       if (header !== undefined) this.#bytes.set(header, offset);
       offset += headerBytes;
-      const dataBytes = this.#copy(batch.dataAt(index), offset);
+      const dataBytes = this.#copy(batch.dataAt(index), batch.lengthAt(index), offset);
       offset += dataBytes;
       this.#words[row + this.#rowStreamAt] = streams[index] ?? 0;
       this.#words[row + this.#rowHeadersBytesAt] = headerBytes;
@@ -209,10 +210,9 @@ export class Ring {
     Atomics.store(this.#control, this.#layout.poll / WORD_BYTES, polling ? 1 : 0);
   }
 
-  // Returns the bytes that it took.
-  #copy(data: string | Uint8Array, offset: number): number {
+  // Data of so many characters or bytes. Returns the bytes that it took.
+  #copy(data: string | Uint8Array, length: number, offset: number): number {
     if (typeof data === 'string') return this.#bytes.write(data, offset, 'utf8');
-    const length = lengthOf(data);
     // See unlessGone: the length that was looked at may be that of a buffer which is gone.
     try {
       this.#bytes.set(data, offset);

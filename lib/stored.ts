@@ -14,7 +14,7 @@ interface Wanted {
   readonly seq: number;
   readonly durability: number;
   readonly headers: Uint8Array | undefined;
-  readonly data: Buffer;
+  readonly data: Uint8Array;
 }
 
 /**

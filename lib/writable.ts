@@ -7,7 +7,7 @@ import { addAbortSignal, Writable } from 'node:stream';
 import { types } from 'node:util';
 import { CHUNK_EXPECTED, type CheckedRecord, checkRecord } from './append.js';
 import { Batch, UTF8_BYTES_PER_CHARACTER_MAX } from './batch.js';
-import { checkFields, checkInteger, checkOptions, checkSignal, expectedMessage } from './check.js';
+import { checkFields, checkInteger, checkOptions, checkSignal, expectedMessage, lengthOf } from './check.js';
 import type { Engine } from './engine.js';
 import { readOnlyError, typeError } from './errors.js';
 import { checkDurability, type Durability } from './options.js';
@@ -196,11 +196,11 @@ export class StreamWritable extends Writable implements RecordWritable {
 // What Node's buffer keeps alive, about.
 function bytesOf(chunk: unknown): number {
   const data = typeof chunk === 'object' && chunk !== null && 'data' in chunk ? chunk.data : chunk;
-  return typeof data === 'string' || types.isUint8Array(data) ? data.length : 0;
+  return typeof data === 'string' || types.isUint8Array(data) ? lengthOf(data) : 0;
 }
 
-function bytesMaxOf({ headers, data }: CheckedRecord): number {
-  const dataBytes = typeof data === 'string' ? data.length * UTF8_BYTES_PER_CHARACTER_MAX : data.length;
+function bytesMaxOf({ headers, data, length }: CheckedRecord): number {
+  const dataBytes = typeof data === 'string' ? length * UTF8_BYTES_PER_CHARACTER_MAX : length;
   return RECORD_EXTRA_BYTES + (headers?.length ?? 0) + dataBytes;
 }
 
