@@ -103,7 +103,8 @@ export function lengthOf(data: string | Uint8Array): number {
  */
 export function areOwnBytes(value: unknown): value is Uint8Array {
   if (!types.isUint8Array(value) || lengthOf(value) === 0) return false;
-  return !(typedArrayBuffer?.call(value) instanceof SharedArrayBuffer);
+  // Of another realm too.
+  return !types.isSharedArrayBuffer(typedArrayBuffer?.call(value));
 }
 
 // Those that have the length that they say.

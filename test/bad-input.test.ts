@@ -3,6 +3,7 @@
 
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import { areOwnBytes } from '../lib/check.js';
 import { openLog } from '../lib/index.js';
 import { parseLockHolder } from '../lib/lock-holder.js';
 import { collect, openTestLog, rejection, temporaryDirectory } from './support/directory.js';
@@ -74,6 +75,19 @@ describe('an argument', () => {
         ['a', 'a'],
       ]);
     }
+  });
+
+  test("over shared memory are not taken for their owner's, whatever the memory claims to be", () => {
+    const disguised = new SharedArrayBuffer(1);
+    Object.setPrototypeOf(disguised, ArrayBuffer.prototype);
+    const claiming = Object.defineProperty(new Uint8Array(new SharedArrayBuffer(1)), 'buffer', {
+      value: new ArrayBuffer(1),
+    });
+    for (const shared of [disguised, runInNewContext('new SharedArrayBuffer(1)')]) {
+      expect(areOwnBytes(new Uint8Array(shared))).toBe(false);
+    }
+    expect(areOwnBytes(claiming)).toBe(false);
+    expect(areOwnBytes(new Uint8Array(runInNewContext('new ArrayBuffer(1)')))).toBe(true);
   });
 
   test('of a Uint8Array that claims another length is stored as long as it is', async () => {
