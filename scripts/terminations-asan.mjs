@@ -17,6 +17,7 @@ const settings = ['--CDSEGLOG_SANITIZE=address', '--CDSEGLOG_UNITY=ON', '--CDCMA
 execFileSync('npx', ['cmake-js', 'compile', '--out', `${build}/build`, ...settings], arrange);
 const library = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
 const directory = mkdtempSync(join(tmpdir(), 'seglog-terminations-'));
+// The option: see THREADS_MAY_BE_TERMINATED in test/support/child.ts.
 const { status } = spawnSync(
   process.execPath,
   ['--no-concurrent-recompilation', join(root, 'test/support/terminations.mjs'), join(directory, 'log'), rounds, seed],

@@ -5,9 +5,9 @@ const FIGURES = ['p50Us', 'p99Us', 'p999Us', 'maxUs', 'rssGrowthBytes', 'loopDel
 
 /**
  * Groups, one per workload and payload, of runs over time one of their own: `{ workload, payloadBytes, overTime, rows,
- * peer, freePeer, limit }`. Rows have medians;
- * the fastest first, those without a result last. `peer` is the fastest durable peer's row, `freePeer` that of those
- * that do not block the event loop. Processor time is compared with `peer`'s too, at a given pace with fs-group's.
+ * peer, freePeer, limit }`. Rows have medians; the fastest first, those without a result last. `peer` is the fastest
+ * durable peer's row, `freePeer` that of those that do not block the event loop. Processor time is compared with
+ * `peer`'s too, at a given pace with fs-group's.
  */
 export function summarize(runs) {
   const kindOf = ({ workload, payloadBytes, overTime }) => `${workload.name} ${payloadBytes} ${overTime}`;
